@@ -1,0 +1,241 @@
+"""Turns the bytes of a photo into upright pixels, and pixels into what the network sees.
+
+Batch, training and the API all go through `decode` and `fit`, so the same bytes give the same picture
+everywhere. Photos come from strangers: the header is checked before anything is decoded, and whatever the
+bytes are, only a `PhotoError` is raised.
+"""
+
+import io
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import pillow_heif
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+from models.errors import PhotoError, PhotoTooLarge, PhotoTooSmall, UndecodablePhoto
+from models.photo_container import UPRIGHT, Container, exif_orientation, read_container
+
+WHITE = 250
+MIN_TRIMMED_SIDE_PX = 16
+MAX_ASPECT = (4, 3)
+WORKING_SIDE_PX = 320
+"""Batch, training and API decode to this size, so that they see the same pixels;
+a 12-megapixel JPEG reaches it at an eighth."""
+
+# Plugins are opened directly: Image.open warns about large sizes, and silencing warnings is not thread-safe.
+_PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+}
+# What the decoders were seen to raise on broken bytes; OSError stands for most, the others for odd headers.
+_DECODER_FAILURES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+# https://www.cipa.jp/std/documents/e/DC-008-2012_E.pdf, tag 0x0112: what brings each orientation upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoLimits:
+    """What a photo may be: bytes of the file, pixels in all, and pixels of its shorter side."""
+
+    max_bytes: int = 20_000_000
+    max_pixels: int = 50_000_000
+    min_side_px: int = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """A decoded photo.
+
+    Attributes:
+        pixels: uint8 (h, w, 3) RGB, upright, read-only; reduced where the photo is larger than was asked for.
+        width, height: size in pixels of the original, upright.
+        format: JPEG, PNG, WEBP, AVIF, HEIC or GIF.
+    """
+
+    pixels: np.ndarray
+    width: int
+    height: int
+    format: str
+
+
+def decode(
+    data: bytes, *, working_side_px: int = WORKING_SIDE_PX, limits: PhotoLimits = PhotoLimits()
+) -> Photo:
+    """Decode a photo of any accepted format, upright, on white where it is transparent.
+
+    Args:
+        data: the file; recognised by its content.
+        working_side_px: both sides of the pixels stay at least this long (or at full size), so that
+            a larger photo can be decoded faster; the shorter side ends below twice this.
+        limits: refused beyond these.
+
+    Raises:
+        NotAnImage: not of an accepted type, or empty.
+        UndecodablePhoto: broken or cut short.
+        PhotoTooLarge, PhotoTooSmall: outside the limits.
+    """
+    if len(data) > limits.max_bytes:
+        raise PhotoTooLarge(
+            f"Expected at most {limits.max_bytes:,} bytes, got {len(data):,}; send a smaller photo."
+        )
+    container = read_container(data)
+    if container.size is not None:
+        _check_size(container.size, limits)
+    try:
+        return _decode_container(container, working_side_px, limits)
+    except PhotoError:
+        raise
+    except _DECODER_FAILURES as error:
+        raise UndecodablePhoto(
+            f"The {container.format} photo is broken or cut short; send it again."
+        ) from error
+
+
+def fit(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Frame a picture as the network sees it: white bars off, at most 4:3, squeezed into a square.
+
+    Args:
+        pixels: uint8 (h, w, 3) RGB.
+        size: side of the result in pixels.
+
+    Returns:
+        uint8 (size, size, 3) RGB, read-only.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise ValueError(f"Expected uint8 (h, w, 3), got {pixels.dtype} {pixels.shape}.")
+    left, top, right, bottom = _centre(_trim_white_bars(pixels))
+    image = Image.fromarray(np.ascontiguousarray(pixels[top:bottom, left:right]))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
+
+
+def _check_size(size: tuple[int, int], limits: PhotoLimits) -> None:
+    width, height = size
+    if width * height > limits.max_pixels:
+        raise PhotoTooLarge(
+            f"Expected at most {limits.max_pixels:,} pixels, got {width} x {height}; send a smaller photo."
+        )
+    if min(size) < limits.min_side_px:
+        raise PhotoTooSmall(
+            f"Expected sides of at least {limits.min_side_px} px, got {width} x {height}; send a larger one."
+        )
+
+
+def _decode_container(container: Container, working_side_px: int, limits: PhotoLimits) -> Photo:
+    if container.format == "HEIC":
+        image, size = _open_heic(container.data, limits)
+        orientation = UPRIGHT  # libheif has turned it already; its EXIF repeats the turn
+    else:
+        opened = _PLUGINS[container.format](io.BytesIO(container.data))
+        size = opened.size
+        _check_size(size, limits)
+        opened.draft(None, (working_side_px, working_side_px))
+        opened.load()
+        image = opened
+        orientation = container.orientation or exif_orientation(opened.info.get("exif", b""))
+    image = _to_rgb(_reduce(image, working_side_px))
+    if orientation in _TURNS:
+        image = image.transpose(_TURNS[orientation])
+    width, height = size if orientation < 5 else size[::-1]
+    return Photo(np.asarray(image), width, height, container.format)
+
+
+def _open_heic(data: bytes, limits: PhotoLimits) -> tuple[Image.Image, tuple[int, int]]:
+    """Open the primary picture through libheif; its header is checked before its pixels are touched."""
+    heif = pillow_heif.open_heif(io.BytesIO(data))
+    _check_size(heif.size, limits)
+    return Image.frombytes(heif.mode, heif.size, heif.data, "raw", heif.mode, heif.stride), heif.size
+
+
+def _reduce(image: Image.Image, working_side_px: int) -> Image.Image:
+    """Average whole blocks of pixels while the shorter side stays at least `working_side_px`."""
+    factor = min(image.size) // working_side_px
+    if factor < 2:
+        return image
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK") or "transparency" in image.info:
+        image = _to_rgb(image)
+    return image.reduce(factor)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        layers = image.convert("RGBA")
+        on_white = Image.new("RGB", image.size, "white")
+        on_white.paste(layers, mask=layers.getchannel("A"))
+        return on_white
+    return image.convert("RGB")
+
+
+def _trim_white_bars(pixels: np.ndarray) -> tuple[int, int, int, int]:
+    """Find (left, top, right, bottom) without the border rows and columns that are entirely >= 250 grey.
+
+    Grey is ITU-R 601 luma as Pillow rounds it. A side keeps 16 pixels; an all-white picture stays whole.
+    """
+    height, width = pixels.shape[:2]
+    edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    # Luma >= 250 needs green >= 245: most photos are done after these four lines.
+    if all(edge[:, 1].min() < 245 for edge in edges):
+        return 0, 0, width, height
+    grey = Image.fromarray(np.ascontiguousarray(pixels)).convert("L")
+    box = grey.point([255] * WHITE + [0] * (256 - WHITE)).getbbox()
+    if box is None:
+        return 0, 0, width, height
+    left, right = _at_least(box[0], box[2], width)
+    top, bottom = _at_least(box[1], box[3], height)
+    return left, top, right, bottom
+
+
+def _at_least(start: int, stop: int, length: int) -> tuple[int, int]:
+    """Widen start..stop around its middle to 16 pixels, within 0..length."""
+    missing = MIN_TRIMMED_SIDE_PX - (stop - start)
+    if missing <= 0:
+        return start, stop
+    start = max(0, min(start - missing // 2, length - MIN_TRIMMED_SIDE_PX))
+    return start, min(length, start + MIN_TRIMMED_SIDE_PX)
+
+
+def _centre(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """Cut the middle out of a box whose sides differ by more than 4:3."""
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    longest, shortest = MAX_ASPECT
+    cut_x = max(0, width - round(height * longest / shortest))
+    cut_y = max(0, height - round(width * longest / shortest))
+    left, top = left + cut_x // 2, top + cut_y // 2
+    return left, top, right - (cut_x - cut_x // 2), bottom - (cut_y - cut_y // 2)
