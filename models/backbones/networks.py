@@ -1,0 +1,131 @@
+"""The networks by name, from uint8 photos to pooled features; each holds its own preprocessing.
+
+MobileNetV2: Sandler et al. 2018, https://arxiv.org/abs/1801.04381, as `keras.applications` builds it
+    (Apache-2.0).
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from models.backbones.unfold import unfold
+from models.errors import NetworkError
+
+BATCH_NORM_MOMENTUM = 0.98
+"""Keras' MobileNetV2 keeps 0.999, whose statistics lag behind a training of a few thousand steps."""
+
+
+def mobilenet_v2(input_size: int) -> keras.Model:
+    """Build MobileNetV2 without its classifier, with random weights.
+
+    Args:
+        input_size: side of the square photo in pixels.
+
+    Returns:
+        Model from uint8 or float (n, input_size, input_size, 3) RGB in 0..255 to float32 (n, 1280) pooled
+        features.
+    """
+    photo = keras.Input((input_size, input_size, 3), name="photo")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocessing")(photo)
+    body = keras.applications.MobileNetV2(
+        input_shape=(input_size, input_size, 3), include_top=False, weights=None, pooling="avg"
+    )
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = BATCH_NORM_MOMENTUM
+    features = keras.layers.Activation("linear", dtype="float32", name="embedding")(body(scaled))
+    return keras.Model(photo, features, name="mobilenet_v2")
+
+
+def body_of(network: keras.Model) -> keras.Model:
+    """The convolutional part inside the wrapper that holds the preprocessing."""
+    return next(layer for layer in network.layers if isinstance(layer, keras.Model))
+
+
+def initialise(network: keras.Model, init: str, calibration: npt.NDArray[np.uint8] | None = None) -> None:
+    """Load start weights into a network.
+
+    Args:
+        network: from `mobilenet_v2`.
+        init: `imagenet` (fetched by keras.applications), a `.weights.h5` of keras.applications' MobileNetV2
+            without top, an int8
+            `.tflite` of it, a `.npz` that `save_weights` wrote, or `none`.
+        calibration: uint8 photos (n, size, size, 3); needed with a `.tflite`, to set its batch statistics.
+
+    Raises:
+        NetworkError: the file is missing or of another network, or the hub cannot be reached.
+    """
+    if init == "none":
+        return
+    body = body_of(network)
+    if init == "imagenet":
+        _load_from_hub(body)
+        return
+    path = Path(init)
+    if not path.is_file():
+        raise NetworkError(
+            f"Expected imagenet, none or a weights file (.tflite, .npz, .h5) to start from, but {init!r} "
+            "does not exist."
+        )
+    if path.suffix == ".tflite":
+        if calibration is None:
+            raise NetworkError(
+                "A .tflite start needs photos to set its batch statistics from; none were given."
+            )
+        unfold(path.read_bytes(), body, calibration)
+    elif path.suffix == ".npz":
+        load_weights(network, path)
+    else:
+        _load_file(body, path)
+
+
+def _load_from_hub(body: keras.Model) -> None:
+    try:
+        source = keras.applications.MobileNetV2(
+            input_shape=(224, 224, 3), include_top=False, weights="imagenet", pooling="avg"
+        )
+    except Exception as error:  # Keras wraps every transport failure in a bare Exception
+        raise NetworkError(
+            "The ImageNet weights could not be fetched by keras.applications. Give a local file instead: "
+            f"--weights FILE.h5 (MobileNetV2, alpha 1.0, no top) or an int8 FILE.tflite. Cause: {error}"
+        ) from error
+    body.set_weights(source.get_weights())
+
+
+def _load_file(body: keras.Model, path: Path) -> None:
+    try:
+        body.load_weights(path)
+    except (ValueError, OSError) as error:
+        raise NetworkError(
+            f"{path} does not hold the weights of keras.applications' MobileNetV2 (alpha 1.0, without top): "
+            f"{error}"
+        ) from error
+
+
+def save_weights(network: keras.Model, path: Path) -> None:
+    """Write the weights as one float16 file, enough to train on from."""
+    arrays = {
+        f"{position:03d}": weight.astype(np.float16) for position, weight in enumerate(network.get_weights())
+    }
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def load_weights(network: keras.Model, path: Path) -> None:
+    """Read what `save_weights` wrote.
+
+    Raises:
+        NetworkError: the file belongs to a network of another shape.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        weights = [file[name].astype(np.float32) for name in sorted(file.files)]
+    expected = [weight.shape for weight in network.get_weights()]
+    found = [weight.shape for weight in weights]
+    if expected != found:
+        raise NetworkError(
+            f"{path} holds {len(found)} arrays of another network; expected {len(expected)} of "
+            f"{network.name}."
+        )
+    network.set_weights(weights)

@@ -1,0 +1,217 @@
+"""Photo bytes in, answer out: the whole of a bundle at work."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models import photo
+from models.bundle import Manifest, verify
+from models.catalogue import Catalogue
+from models.decision import Decision, Judgement
+from models.embedder import Embedder
+from models.errors import BundleCorrupt, PhotoError
+from models.neighbours import Neighbours
+from models.photo import PhotoLimits
+from models.projection import Projection
+from models.records import FruitScore, Identification, IsFruit, PhotoReport, Similar, VarietyScore
+from models.rows import Rows
+
+SEARCHED_NEIGHBOURS = 48
+_SIMILAR_SHOWN = 3
+
+
+class Identifier:
+    """A loaded bundle; safe to call from several threads.
+
+    Attributes:
+        manifest: of the bundle.
+        catalogue: its facts.
+        fruits: ids of the fruits that it can name.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        network: bytes,
+        projection: Projection,
+        neighbours: Neighbours,
+        rows: Rows,
+        decision: Decision,
+        catalogue: Catalogue,
+    ) -> None:
+        embedder = Embedder.load(network, manifest.network.get("feature_tensor"))
+        if (
+            projection.d_cnn != embedder.d_cnn
+            or projection.d_pca != neighbours.d_pca
+            or len(rows) != len(neighbours)
+        ):
+            raise BundleCorrupt(
+                f"The bundle's parts do not belong together: the network gives {embedder.d_cnn} features, "
+                "the projection takes "
+                f"{projection.d_cnn} and gives {projection.d_pca}, the index holds {len(neighbours)} of "
+                f"{neighbours.d_pca}, rows are {len(rows)}."
+            )
+        self.manifest, self.catalogue = manifest, catalogue
+        self.fruits = frozenset(decision.fruits)
+        self.decision, self.projection = decision, projection
+        self._network, self._embedder, self._neighbours, self._rows = network, embedder, neighbours, rows
+        self._row_fruits = rows.positions(decision.fruits)
+
+    @classmethod
+    def load(cls, folder: Path, *, manifest: Manifest | None = None) -> "Identifier":
+        """Load a bundle folder.
+
+        Args:
+            folder: holds the bundle's files.
+            manifest: what `bundle.verify` gave for this folder; verified here if None.
+
+        Raises:
+            BundleCorrupt, BundleSchemaUnsupported: the folder is not a whole bundle of this version.
+            NetworkError: its network does not run here.
+        """
+        manifest = manifest or verify(folder)
+        return cls(
+            manifest,
+            (folder / "network.tflite").read_bytes(),
+            Projection.from_npz((folder / "projection.npz").read_bytes()),
+            Neighbours.from_bytes((folder / "index.faiss").read_bytes()),
+            Rows.from_parquet((folder / "rows.parquet").read_bytes()),
+            Decision.from_npz((folder / "decision.npz").read_bytes()),
+            Catalogue.from_json((folder / "catalogue.json").read_text("utf-8")),
+        )
+
+    @property
+    def version(self) -> str:
+        """Version of the bundle."""
+        return self.manifest.version
+
+    @property
+    def network(self) -> str:
+        """Name of the network."""
+        return str(self.manifest.network["name"])
+
+    @property
+    def network_file(self) -> tuple[bytes, str | None]:
+        """The network, and the tensor that is read as embedding (None: its output)."""
+        return self._network, self.manifest.network.get("feature_tensor")
+
+    @property
+    def images(self) -> frozenset[str]:
+        """Ids of the indexed photos."""
+        return frozenset(self._rows.images)
+
+    @property
+    def input_size(self) -> int:
+        """Side of the framed photo in pixels."""
+        return self._embedder.input_size
+
+    def embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Features of framed photos: uint8 (n, input_size, input_size, 3) to float32 (n, d_cnn)."""
+        return self._embedder.embed(pixels)
+
+    def judge(
+        self, embeddings: npt.NDArray[np.float32]
+    ) -> tuple[Judgement, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Score embeddings; also gives the similarities and rows of their neighbours."""
+        gate = self.decision.gate
+        scores = None if gate is None else gate.linear_score(embeddings)
+        return self.judge_vectors(scores, self.projection.project(embeddings))
+
+    def judge_vectors(
+        self, gate_scores: npt.NDArray[np.float32] | None, vectors: npt.NDArray[np.float32]
+    ) -> tuple[Judgement, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Score projected vectors float32 (n, d_pca), as `judge` does."""
+        similarities, rows = self._neighbours.search(vectors, SEARCHED_NEIGHBOURS)
+        return (
+            self.decision.judge(gate_scores, vectors, similarities, self._row_fruits[rows]),
+            similarities,
+            rows,
+        )
+
+    def identify(
+        self, photos: Sequence[bytes], *, top: int = 5, limits: PhotoLimits = PhotoLimits()
+    ) -> Identification:
+        """Say which fruit one or several photos of it show.
+
+        Args:
+            photos: 1 or more files, all of one fruit.
+            top: how many fruits `results` holds at most.
+            limits: of each photo.
+
+        Raises:
+            PhotoError: a photo cannot be used; its `photo_index` says which.
+        """
+        clock = [time.perf_counter()]
+        decoded = [self._decode(position, data, limits) for position, data in enumerate(photos)]
+        framed = np.stack([photo.fit(one.pixels, self.input_size) for one in decoded])
+        clock.append(time.perf_counter())
+        embeddings = self.embed(framed)
+        clock.append(time.perf_counter())
+        judgement, similarities, rows = self.judge(embeddings)
+        judgement = self.decision.combine(judgement) if len(photos) > 1 else judgement
+        threshold = self.decision.thresholds.is_fruit
+        probability = float(judgement.is_fruit[0])
+        results = self._results(judgement, similarities.ravel(), rows.ravel(), top)
+        answer = self.decision.answer(judgement, self.catalogue.families)
+        clock.append(time.perf_counter())
+        spans = {
+            name: (end - start) * 1000
+            for name, start, end in zip(("decode", "embed", "search"), clock, clock[1:], strict=False)
+        }
+        return Identification(
+            IsFruit(probability, threshold, probability >= threshold),
+            answer,
+            results,
+            tuple(PhotoReport(one.width, one.height) for one in decoded),
+            spans,
+        )
+
+    def _decode(self, position: int, data: bytes, limits: PhotoLimits) -> photo.Photo:
+        try:
+            return photo.decode(data, limits=limits)
+        except PhotoError as error:
+            error.photo_index = position
+            raise
+
+    def _results(
+        self,
+        judgement: Judgement,
+        similarities: npt.NDArray[np.float32],
+        rows: npt.NDArray[np.int64],
+        top: int,
+    ) -> tuple[FruitScore, ...]:
+        scores = judgement.fruits[0]
+        best = np.argsort(-scores, kind="stable")[:top]
+        return tuple(
+            FruitScore(
+                self.decision.fruits[column],
+                float(scores[column]),
+                self._varieties(judgement, self.decision.fruits[column]),
+                self._similar(int(column), similarities, rows),
+            )
+            for column in best
+        )
+
+    def _varieties(self, judgement: Judgement, fruit: str) -> tuple[VarietyScore, ...]:
+        own = [
+            VarietyScore(variety, float(judgement.varieties[0, column]))
+            for column, variety in enumerate(self.decision.varieties)
+            if variety.startswith(f"{fruit}/")
+        ]
+        return tuple(sorted(own, key=lambda variety: -variety.score))
+
+    def _similar(
+        self, fruit: int, similarities: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]
+    ) -> tuple[Similar, ...]:
+        order = np.argsort(-similarities, kind="stable")
+        own = [position for position in order if self._row_fruits[rows[position]] == fruit]
+        shown: dict[int, Similar] = {}
+        for position in own:
+            row = int(rows[position])
+            shown.setdefault(
+                row, Similar(self._rows.images[row], float(similarities[position]), self._rows.credits[row])
+            )
+        return tuple(shown.values())[:_SIMILAR_SHOWN]

@@ -1,0 +1,63 @@
+"""Nearest neighbours among the projected vectors of the corpus, by cosine similarity."""
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import BundleCorrupt
+
+
+class Neighbours:
+    """A FAISS index over unit vectors; row i of the index is row i of the bundle's rows."""
+
+    def __init__(self, index: faiss.Index) -> None:
+        faiss.omp_set_num_threads(
+            1
+        )  # requests and tasks run side by side: one thread each beats several a query
+        self._index = index
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Neighbours":
+        """Read `index.faiss`.
+
+        Raises:
+            BundleCorrupt: not a FAISS index by inner product.
+        """
+        try:
+            index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
+        except RuntimeError as error:
+            raise BundleCorrupt(f"index.faiss cannot be read: {error}") from error
+        if index.metric_type != faiss.METRIC_INNER_PRODUCT:
+            raise BundleCorrupt("index.faiss does not search by inner product.")
+        return cls(index)
+
+    def to_bytes(self) -> bytes:
+        """Serialise as FAISS does."""
+        return bytes(faiss.serialize_index(self._index))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def d_pca(self) -> int:
+        """Length of a vector."""
+        return int(self._index.d)
+
+    def search(
+        self, vectors: npt.NDArray[np.float32], count: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Find the most similar rows.
+
+        Args:
+            vectors: float32 (n, d_pca), unit length.
+            count: neighbours a vector; fewer come back when the index is smaller.
+
+        Returns:
+            Cosine similarities float32 (n, k) and rows int64 (n, k), best first.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != self.d_pca:
+            raise ValueError(f"Expected vectors (n, {self.d_pca}), got {vectors.shape}.")
+        similarities, rows = self._index.search(
+            np.ascontiguousarray(vectors, np.float32), min(count, len(self))
+        )
+        return np.clip(similarities, -1.0, 1.0), rows

@@ -1,0 +1,104 @@
+"""PCA projection of embeddings onto unit vectors."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.errors import BundleCorrupt
+
+_ARRAYS = ("mean", "components", "explained_variance_ratio")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A fitted PCA.
+
+    Attributes:
+        mean: float32 (d_cnn,).
+        components: float32 (d_pca, d_cnn), orthonormal rows, largest variance first.
+        explained_variance_ratio: float32 (d_pca,), share of the total variance a component.
+    """
+
+    mean: npt.NDArray[np.float32]
+    components: npt.NDArray[np.float32]
+    explained_variance_ratio: npt.NDArray[np.float32]
+
+    @property
+    def d_cnn(self) -> int:
+        """Length of an embedding."""
+        return int(self.components.shape[1])
+
+    @property
+    def d_pca(self) -> int:
+        """Length of a projected vector."""
+        return int(self.components.shape[0])
+
+    def project(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Project and scale to unit length.
+
+        Args:
+            embeddings: float32 (n, d_cnn).
+
+        Returns:
+            float32 (n, d_pca), every row of length 1; a row depends on its embedding alone.
+        """
+        if embeddings.ndim != 2 or embeddings.shape[1] != self.d_cnn:
+            raise ValueError(f"Expected embeddings (n, {self.d_cnn}), got {embeddings.shape}.")
+        centred = embeddings.astype(np.float64) - self.mean
+        projected = (
+            np.stack([self.components @ row for row in centred])
+            if len(centred)
+            else np.empty((0, self.d_pca))
+        )
+        lengths = np.linalg.norm(projected, axis=1, keepdims=True)
+        return (projected / np.maximum(lengths, 1e-12)).astype(np.float32)
+
+    def to_npz(self) -> bytes:
+        """Serialise without pickle."""
+        return write_npz({name: getattr(self, name) for name in _ARRAYS})
+
+    @classmethod
+    def from_npz(cls, data: bytes) -> "Projection":
+        """Read what `to_npz` wrote.
+
+        Raises:
+            BundleCorrupt: arrays are missing or their shapes disagree.
+        """
+        arrays = read_npz(data, "projection.npz")
+        if set(arrays) != set(_ARRAYS):
+            raise BundleCorrupt(
+                f"projection.npz: expected the arrays {', '.join(_ARRAYS)}, found "
+                f"{', '.join(sorted(arrays))}."
+            )
+        projection = cls(**{name: arrays[name].astype(np.float32) for name in _ARRAYS})
+        d_pca, d_cnn = projection.components.shape if projection.components.ndim == 2 else (-1, -1)
+        if projection.mean.shape != (d_cnn,) or projection.explained_variance_ratio.shape != (d_pca,):
+            raise BundleCorrupt(
+                "projection.npz: mean, components and explained_variance_ratio disagree in shape."
+            )
+        return projection
+
+
+def write_npz(arrays: dict[str, npt.NDArray[np.generic]]) -> bytes:
+    """Serialise arrays to the bytes of an `.npz`: the same arrays give the same bytes, whenever they are
+    written.
+    """
+    out = io.BytesIO()
+    np.savez(out, **{name: arrays[name] for name in sorted(arrays)})  # type: ignore[arg-type]  # stub confuses **arrays with allow_pickle
+    return out.getvalue()
+
+
+def read_npz(data: bytes, name: str) -> dict[str, npt.NDArray[np.generic]]:
+    """Read the bytes of an `.npz`, never unpickling.
+
+    Raises:
+        BundleCorrupt: not an `.npz`, or one that holds Python objects.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise BundleCorrupt(f"{name} cannot be read: {error}") from error

@@ -1,0 +1,182 @@
+"""Training runs: it learns, it goes on from where it stopped, and it writes down what it did."""
+
+import csv
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from models.backbones import dataset
+from models.backbones.augment import augment
+from models.backbones.train import Classes, main
+from models.errors import CorpusError
+from models.records import NOT_FRUIT, Label
+
+COLOURS = {
+    "market/apple": (200, 30, 40),
+    "market/lime": (90, 180, 60),
+    "studio/lemon": (240, 220, 60),
+    "not_fruit/box": (120, 110, 100),
+}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty noisy photos each of four plainly coloured things; the studio's stand on white."""
+    root = tmp_path_factory.mktemp("photos")
+    chance = np.random.default_rng(1)
+    for folder, colour in COLOURS.items():
+        (root / folder).mkdir(parents=True)
+        for number in range(30):
+            ground = (
+                np.full((40, 40, 3), 255)
+                if folder.startswith("studio")
+                else chance.integers(0, 255, (5, 5, 3)).repeat(8, 0).repeat(8, 1)
+            )
+            pixels = ground.astype(np.float64)
+            top, left = chance.integers(4, 14, 2)
+            pixels[top : top + 22, left : left + 22] = colour + chance.normal(0, 12, (22, 22, 3))
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(root / folder / f"{number}.png")
+    return root
+
+
+def train(photos: Path, out: Path, *more: str) -> int:
+    arguments = [
+        "--photos",
+        str(photos),
+        "--out",
+        str(out),
+        "--init",
+        "none",
+        "--input-size",
+        "32",
+        "--photos-per-epoch",
+        "64",
+    ]
+    code = main(
+        [
+            *arguments,
+            "--batch-size",
+            "16",
+            "--precision",
+            "float32",
+            "--cache",
+            str(out.parent / "cache"),
+            *more,
+        ]
+    )
+    keras.config.set_dtype_policy("float32")
+    return code
+
+
+def test_a_stage_writes_weights_log_split_and_recipe(photos: Path, tmp_path: Path) -> None:
+    assert train(photos, tmp_path / "one", "--epochs", "2") == 0
+
+    log = list(csv.DictReader((tmp_path / "one" / "log.csv").open()))
+    assert [row["epoch"] for row in log] == ["1", "2"]
+    assert float(log[1]["loss"]) < float(log[0]["loss"])
+    split = list(csv.DictReader((tmp_path / "one" / "split.csv").open()))
+    assert len(split) == 120
+    assert {row["part"] for row in split} == {"training", "validation"}
+    assert json.loads((tmp_path / "one" / "recipe.json").read_text())["init"] == "none"
+    assert (tmp_path / "one" / "weights.npz").stat().st_size < 5_000_000
+
+
+def test_a_stage_that_was_cut_off_goes_on_from_its_checkpoint(photos: Path, tmp_path: Path) -> None:
+    assert train(photos, tmp_path / "cut", "--epochs", "1") == 0
+    assert train(photos, tmp_path / "cut", "--epochs", "2") == 0
+
+    assert [row["epoch"] for row in csv.DictReader((tmp_path / "cut" / "log.csv").open())] == ["1", "2"]
+
+
+def test_the_next_stage_starts_from_the_weights_of_the_last(photos: Path, tmp_path: Path) -> None:
+    assert train(photos, tmp_path / "first", "--epochs", "1") == 0
+    assert (
+        train(photos, tmp_path / "second", "--epochs", "1", "--init", str(tmp_path / "first" / "weights.npz"))
+        == 0
+    )
+
+
+def test_a_missing_start_fails_with_a_reason(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert train(photos, tmp_path / "lost", "--init", "nowhere.npz") == 1
+    assert "nowhere.npz" in caplog.text
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CorpusError, match="Expected photos below"):
+        dataset.load(tmp_path / "empty", 32, tmp_path / "cache")
+
+
+def test_a_photo_of_any_apple_allows_every_apple_class() -> None:
+    classes = Classes.of([Label("apple"), Label("apple", "apple/gala"), Label("pear"), Label(NOT_FRUIT)])
+
+    assert classes.allowed(Label("apple")).tolist() == [1, 1, 0, 0]
+    assert classes.allowed(Label("apple", "apple/gala")).tolist() == [0, 1, 0, 0]
+    assert classes.fruits == ("apple", NOT_FRUIT, "pear")
+    assert classes.fruit_matrix().sum(0).tolist() == [2, 1, 1]
+
+
+def test_only_plain_white_that_touches_the_border_is_background() -> None:
+    pixels = np.full((20, 20, 3), 255, np.uint8)
+    pixels[5:15, 5:15] = (200, 30, 40)
+    pixels[9:11, 9:11] = 255
+    mask = dataset.subject_mask(pixels)
+
+    assert mask[0, 0] == 0
+    assert mask[10, 10] == 255
+    assert (dataset.subject_mask(np.full((20, 20, 3), 120, np.uint8)) == 255).all()
+
+
+def test_rare_kinds_and_rare_fruits_are_drawn_more_often_than_they_occur(
+    photos: Path, tmp_path: Path
+) -> None:
+    loaded = dataset.load(photos, 32, tmp_path / "cache")
+    rows = np.array(
+        [row for row, path in enumerate(loaded.paths) if not path.startswith("market/lime") or row % 5 == 0]
+    )
+    weights = dataset.sampling_weights(loaded, rows)
+    limes = np.array([loaded.labels[row].fruit == "lime" for row in rows])
+
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[limes].sum() > limes.mean()
+
+
+def test_augmented_photos_keep_their_range_differ_and_repeat_with_the_seed() -> None:
+    rgba = np.random.default_rng(2).integers(0, 256, (6, 40, 40, 4), dtype=np.uint8)
+    first, second, third = (
+        augment(tf.constant(rgba), 32, generator).numpy()
+        for generator in (
+            tf.random.Generator.from_seed(1),
+            tf.random.Generator.from_seed(1),
+            tf.random.Generator.from_seed(2),
+        )
+    )
+
+    assert first.shape == (6, 32, 32, 3)
+    assert first.min() >= 0
+    assert first.max() <= 255
+    assert (first == second).all()
+    assert np.abs(first - third).mean() > 5
+
+
+def test_most_white_backgrounds_are_replaced() -> None:
+    rgba = np.full((64, 40, 40, 4), 255, np.uint8)
+    rgba[:, 12:28, 12:28, :3] = (200, 30, 40)
+    rgba[..., 3] = 0
+    rgba[:, 12:28, 12:28, 3] = 255
+    changed = augment(tf.constant(rgba), 32, tf.random.Generator.from_seed(3)).numpy()
+    saturation = (changed.max(3) - changed.min(3)).mean((1, 2))
+
+    untouched = augment(
+        tf.constant(np.concatenate([rgba[..., :3], np.full_like(rgba[..., 3:], 255)], 3)),
+        32,
+        tf.random.Generator.from_seed(3),
+    )
+    assert saturation.mean() > 1.1 * float((untouched.numpy().max(3) - untouched.numpy().min(3)).mean())

@@ -1,0 +1,63 @@
+"""The index finds what brute force finds."""
+
+import faiss
+import numpy as np
+import pytest
+
+from models.errors import BundleCorrupt
+from models.neighbours import Neighbours
+
+
+def unit(count: int, width: int, seed: int) -> np.ndarray:
+    rows = np.random.default_rng(seed).normal(size=(count, width)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def rows() -> np.ndarray:
+    return unit(300, 16, 1)
+
+
+@pytest.fixture
+def index(rows: np.ndarray) -> Neighbours:
+    flat = faiss.IndexFlatIP(16)
+    flat.add(rows)
+    return Neighbours(flat)
+
+
+def test_neighbours_are_those_of_brute_force(rows: np.ndarray, index: Neighbours) -> None:
+    queries = unit(20, 16, 2)
+    similarities, found = index.search(queries, 5)
+
+    expected = np.argsort(-(queries @ rows.T), axis=1)[:, :5]
+    assert (found == expected).all()
+    np.testing.assert_allclose(similarities, np.take_along_axis(queries @ rows.T, expected, 1), atol=1e-6)
+
+
+def test_a_row_is_its_own_neighbour_at_similarity_one(rows: np.ndarray, index: Neighbours) -> None:
+    similarities, found = index.search(rows[7:8], 1)
+
+    assert (found[0, 0], similarities[0, 0]) == (7, pytest.approx(1.0))
+
+
+def test_a_small_index_gives_what_it_has(index: Neighbours) -> None:
+    assert index.search(unit(1, 16, 3), 1000)[1].shape == (1, 300)
+
+
+def test_bytes_read_back(index: Neighbours) -> None:
+    back = Neighbours.from_bytes(index.to_bytes())
+
+    assert (len(back), back.d_pca) == (300, 16)
+    assert (back.search(unit(4, 16, 4), 3)[1] == index.search(unit(4, 16, 4), 3)[1]).all()
+
+
+def test_vectors_of_another_width_are_refused(index: Neighbours) -> None:
+    with pytest.raises(ValueError, match=r"Expected vectors \(n, 16\)"):
+        index.search(unit(1, 8, 5), 1)
+
+
+def test_garbage_and_an_index_by_distance_are_refused() -> None:
+    with pytest.raises(BundleCorrupt, match=r"index\.faiss cannot be read"):
+        Neighbours.from_bytes(b"not an index at all")
+    with pytest.raises(BundleCorrupt, match="inner product"):
+        Neighbours.from_bytes(Neighbours(faiss.IndexFlatL2(4)).to_bytes())
