@@ -1,0 +1,44 @@
+"""How gunicorn serves the API: threads over a few processes, so that a slow sender blocks nobody."""
+
+import os
+import sys
+from pathlib import Path
+
+# This file is read before gunicorn puts the working folder on the path.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from api.settings import Settings
+from api.worker import deadline_worker
+from models.errors import SettingsError
+
+try:
+    _settings = Settings.from_environ()
+except SettingsError as error:
+    sys.exit(f"Wrong settings: {error}")
+
+bind = _settings.bind
+worker_class = deadline_worker(_settings.header_timeout_s)
+workers = _settings.workers
+threads = _settings.threads
+# Off: each worker makes the application, and with it its threads, after the fork.
+preload_app = False
+# Longer than a browser keeps a connection idle between two photos, shorter than any proxy's patience.
+keepalive = 5
+timeout = 60
+graceful_timeout = 30
+# Heartbeats in memory: a stalling disk must not kill a worker, and a read-only container has no other place.
+_shared_memory = Path("/dev", "shm")
+worker_tmp_dir = str(_shared_memory) if os.access(_shared_memory, os.W_OK) else None
+control_socket_disable = True
+# The application writes its own line a request, without addresses and file names.
+accesslog = None
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "api.request_log.JsonLines"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}
+    },
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {"gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+}

@@ -1,0 +1,210 @@
+"""What goes in and out over HTTP, as types: routes answer with these, and OpenAPI is derived from them."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.records import Rank
+
+# RFC 5646 in its usual forms: fr, fr-CA, zh-Hant-TW.
+LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
+LANG_ABOUT = (
+    "Language of names and facts, such as `fr` or `fr-CA`. Without it `Accept-Language` decides; a language "
+    "that is not had is answered in English, and `Content-Language` says so."
+)
+
+
+class LanguageQuery(BaseModel):
+    lang: str | None = Field(default=None, pattern=LANGUAGE_TAG, description=LANG_ABOUT)
+
+
+class IdentifyQuery(LanguageQuery):
+    top: int = Field(default=5, ge=1, le=20, description="How many fruits `results` holds at most.")
+
+
+class FruitsQuery(LanguageQuery):
+    q: str = Field(
+        default="", max_length=100, description="Part of a name, in any language, accents and case ignored."
+    )
+
+
+class FruitPath(BaseModel):
+    id: str = Field(description="Fruit id, such as `passion-fruit`.")
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 describes it; rely on `status` and `code`."""
+
+    type: str = Field(description="URN of this kind of problem.")
+    title: str = Field(description="The kind of problem, for a person.")
+    status: int = Field(description="HTTP status.")
+    detail: str = Field(description="What happened and what to do.")
+    code: str = Field(description="Stable name of the problem, for a program.")
+    request_id: str = Field(
+        description="Quote it when reporting a problem; also in the header `X-Request-Id`."
+    )
+    instance: str = Field(description="Path of the request.")
+
+
+class IsFruitBody(BaseModel):
+    probability: float = Field(ge=0, le=1, description="Probability that the photo shows a fruit.")
+    threshold: float = Field(ge=0, le=1, description="From this probability on `binary` is true.")
+    binary: bool
+
+
+class AnswerBody(BaseModel):
+    """The most specific statement that the scores support."""
+
+    rank: Rank
+    id: str | None = Field(description="Variety, fruit or family id by `rank`; null at `unknown`.")
+    name: str | None = Field(description="Its name in the language of the answer; null at `unknown`.")
+    score: float = Field(ge=0, le=1, description="Calibrated probability that the statement is right.")
+
+
+class VarietyBody(BaseModel):
+    id: str
+    name: str
+    score: float = Field(
+        ge=0, le=1, description="Joint probability of fruit and variety: never above the fruit's."
+    )
+
+
+class SimilarBody(BaseModel):
+    """A photo of the index that resembles the one sent."""
+
+    image: str
+    similarity: float = Field(ge=-1, le=1, description="Cosine of the two photos' vectors.")
+    credit: str
+
+
+class ResultBody(BaseModel):
+    fruit: str
+    name: str
+    scientific_name: str | None
+    score: float = Field(
+        ge=0, le=1, description="Calibrated probability; all fruits together sum to at most 1."
+    )
+    varieties: list[VarietyBody]
+    similar: list[SimilarBody]
+    info: str = Field(description="Path of everything known about the fruit.")
+
+
+class AdviceBody(BaseModel):
+    code: str = Field(description="`too_dark`, `blown_out`, `blurred` or `tiny`.")
+    message: str = Field(description="What is wrong and what to do, in the language of the answer.")
+
+
+class PhotoBody(BaseModel):
+    width: int = Field(description="Pixels, upright.")
+    height: int = Field(description="Pixels, upright.")
+    usable: bool
+    advice: list[AdviceBody]
+
+
+class BundleBody(BaseModel):
+    version: str
+    network: str
+
+
+class TimingBody(BaseModel):
+    """Milliseconds; `total` runs from the last byte received to the answer, waiting for a core included."""
+
+    decode: float
+    embed: float
+    search: float
+    total: float
+
+
+class Named(BaseModel):
+    id: str
+    name: str
+
+
+class Text(BaseModel):
+    """A text and the language that it is in: English where the language asked for has none."""
+
+    text: str
+    lang: str
+
+
+class LookAlikes(BaseModel):
+    family: Named
+    fruits: list[Named]
+
+
+class Caution(BaseModel):
+    """A warning with its source; shown with every answer that it comes with."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    text: str
+
+
+TOPIC = "Null when no sourced figure is known; every figure names its source by a key of `sources`."
+
+
+class FruitDetails(BaseModel):
+    """Everything known about a fruit, in one language, each figure with its source."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    name: str
+    lang: str
+    scientific_name: str | None
+    taxonomy: dict[str, Any] | None
+    look_alikes: LookAlikes | None
+    varieties: list[Named]
+    description: Text | None
+    nutrition: dict[str, Any] | None = Field(description=TOPIC)
+    season: dict[str, Any] | None = Field(description=TOPIC)
+    co2: dict[str, Any] | None = Field(description=TOPIC)
+    storage: dict[str, Any] | None = Field(description=TOPIC)
+    ripening: dict[str, Any] | None = Field(description=TOPIC)
+    handling: dict[str, Any] | None = Field(description=TOPIC)
+    diversity: dict[str, Any] | None = Field(description=TOPIC)
+    cautions: list[Caution]
+    no_sourced_figure: list[str] = Field(description="Topics that nothing is known about.")
+    no_sourced_figure_text: str | None = Field(description="The same as a sentence.")
+    sources: dict[str, Any] = Field(description="What figures name as their source, by that name.")
+
+
+class IdentifyBody(BaseModel):
+    is_fruit: IsFruitBody
+    answer: AnswerBody
+    results: list[ResultBody] = Field(
+        description="The best fruits, best first, also when the answer is `unknown`."
+    )
+    fruit: FruitDetails | None = Field(description="The fruit of the answer; null at `family` and `unknown`.")
+    cautions: list[Caution] | None = Field(
+        default=None, description="Present when `fruit` is null: the cautions that go with every answer."
+    )
+    photos: list[PhotoBody]
+    bundle: BundleBody
+    timing_ms: TimingBody
+
+
+class FruitEntry(BaseModel):
+    id: str
+    name: str
+    scientific_name: str | None
+    identifiable: bool = Field(description="Whether the loaded bundle can name it in a photo.")
+
+
+class FruitsBody(BaseModel):
+    fruits: list[FruitEntry] = Field(description="Sorted by name.")
+
+
+class HealthBody(BaseModel):
+    status: str = Field(description="`ok`: the process is alive.")
+
+
+class ReadyBody(BaseModel):
+    status: str = Field(description="`ready`: a verified bundle is loaded and warm.")
+    bundle: BundleBody
+
+
+class VersionBody(BaseModel):
+    version: str = Field(description="Version of the API.")
+    bundle: BundleBody | None = Field(description="The loaded bundle; null until there is one.")
