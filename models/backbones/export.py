@@ -19,7 +19,7 @@ from models.backbones import networks
 from models.errors import CorpusError, FruitsError, PhotoError
 
 _log = logging.getLogger(__name__)
-CALIBRATION_PHOTOS = 400
+CALIBRATION_PHOTOS = 240
 
 
 def export_float(network: keras.Model) -> bytes:

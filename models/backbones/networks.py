@@ -4,6 +4,7 @@ MobileNetV2: Sandler et al. 2018, https://arxiv.org/abs/1801.04381, as `keras.ap
     (Apache-2.0).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -104,11 +105,28 @@ def _load_file(body: keras.Model, path: Path) -> None:
         ) from error
 
 
-def save_weights(network: keras.Model, path: Path) -> None:
-    """Write the weights as one float16 file, enough to train on from."""
+@dataclass(frozen=True)
+class Head:
+    """The linear classifier on the embedding that a training ended with.
+
+    Attributes:
+        classes: one name a column.
+        kernel, bias: float32 (features, classes) and (classes,).
+    """
+
+    classes: tuple[str, ...]
+    kernel: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+
+
+def save_weights(network: keras.Model, path: Path, head: Head | None = None) -> None:
+    """Write the weights, and those of a classifier, as one float16 file to train on from."""
     arrays = {
         f"{position:03d}": weight.astype(np.float16) for position, weight in enumerate(network.get_weights())
     }
+    if head is not None:
+        arrays |= {"head_kernel": head.kernel.astype(np.float16), "head_bias": head.bias.astype(np.float16)}
+        arrays["head_classes"] = np.array(head.classes)
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -120,7 +138,9 @@ def load_weights(network: keras.Model, path: Path) -> None:
         NetworkError: the file belongs to a network of another shape.
     """
     with np.load(path, allow_pickle=False) as file:
-        weights = [file[name].astype(np.float32) for name in sorted(file.files)]
+        weights = [
+            file[name].astype(np.float32) for name in sorted(file.files) if not name.startswith("head_")
+        ]
     expected = [weight.shape for weight in network.get_weights()]
     found = [weight.shape for weight in weights]
     if expected != found:
@@ -129,3 +149,12 @@ def load_weights(network: keras.Model, path: Path) -> None:
             f"{network.name}."
         )
     network.set_weights(weights)
+
+
+def load_head(path: Path) -> Head | None:
+    """Read the classifier that `save_weights` wrote, if it wrote one."""
+    with np.load(path, allow_pickle=False) as file:
+        if "head_kernel" not in file.files:
+            return None
+        classes = tuple(str(name) for name in file["head_classes"])
+        return Head(classes, file["head_kernel"].astype(np.float32), file["head_bias"].astype(np.float32))

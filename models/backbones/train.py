@@ -79,6 +79,11 @@ class Classes:
         )
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Each class as text: the variety id, or the fruit id where the variety is not known."""
+        return tuple(label.variety or label.fruit for label in self.labels)
+
+    @property
     def fruits(self) -> tuple[str, ...]:
         """Fruit ids, `not_fruit` among them, sorted."""
         return tuple(sorted({label.fruit for label in self.labels}))
@@ -102,10 +107,11 @@ class Trainer:
         self.network = networks.mobilenet_v2(recipe.input_size)
         networks.initialise(self.network, recipe.init, self._sample(48))
         self._freeze()
-        self.head = keras.Sequential(
-            [keras.layers.Dropout(0.2), keras.layers.Dense(len(self.classes.labels), dtype="float32")]
+        self.linear = keras.layers.Dense(len(self.classes.labels), dtype="float32")
+        self.model = keras.Model(
+            self.network.input, self.linear(keras.layers.Dropout(0.2)(self.network.output))
         )
-        self.model = keras.Model(self.network.input, self.head(self.network.output))
+        self._start_head()
         self.average = [tf.Variable(weight) for weight in self.model.weights]
         self.steps_per_epoch = recipe.photos_per_epoch // recipe.batch_size
         self.optimizer = keras.optimizers.AdamW(self._schedule(), weight_decay=0.01, global_clipnorm=1.0)
@@ -129,7 +135,9 @@ class Trainer:
             self._write_log(row)
             _log.info("%s", row)
         self._swap()
-        networks.save_weights(self.network, self.out / "weights.npz")
+        kernel, bias = self.linear.get_weights()
+        head = networks.Head(self.classes.names, kernel, bias)
+        networks.save_weights(self.network, self.out / "weights.npz", head)
 
     def evaluate(self) -> dict[str, float]:
         """Top-1 by fruit on the validation part, with the averaged weights, for each kind of photo."""
@@ -157,6 +165,14 @@ class Trainer:
             decay_steps=max(1, total - warmup),
             alpha=0.01,
         )
+
+    def _start_head(self) -> None:
+        """Go on with the classifier of the last stage, if it told the same classes apart."""
+        start = Path(self.recipe.init)
+        head = networks.load_head(start) if start.suffix == ".npz" else None
+        if head is not None and head.classes == self.classes.names:
+            self.linear.set_weights([head.kernel, head.bias])
+            _log.info("going on with the classifier of %s", start)
 
     def _freeze(self) -> None:
         """Keep the layers before the named one as they are: edges and colours carry over from ImageNet, at

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.decision import Decision, Gate, Judgement, Thresholds, softmax, vote
+from models.decision import Decision, Judgement, Thresholds, softmax, vote
 from models.errors import BundleCorrupt
 from models.projection import Projection, write_npz
 from models.records import Answer, Rank
+from models.rejection import Gate
 
 FRUITS = ("apple", "lemon", "lime", "pear")
 FAMILIES = {"citrus": ("lemon", "lime", "orange"), "pome-fruit": ("apple", "pear")}

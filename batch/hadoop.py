@@ -1,0 +1,105 @@
+"""Reads corpora that only Hadoop's file systems reach (`hdfs://` ...), by way of Spark's `binaryFile`.
+
+Photos pass through the JVM here, which obstore's route avoids; a file that vanished or cannot be read is left
+out by Spark and noticed by its absence.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import AnalysisException, PySparkException
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import functions as F
+
+from models.errors import CorpusError
+
+
+def list_files(spark: SparkSession, uri: str) -> tuple[str, list[tuple[str, int, str]]]:
+    """List every file below a root.
+
+    Returns:
+        the root as Hadoop writes it, and (path below it, bytes, time of change in ns since 1970) for each
+        file.
+
+    Raises:
+        CorpusError: the root does not exist or cannot be listed.
+    """
+    root = _qualified(spark, uri)
+    try:
+        files = (
+            _binary_files(spark)
+            .option("recursiveFileLookup", "true")
+            .load([root])
+            .select("path", "length", F.unix_micros("modificationTime").alias("changed_us"))
+            .toArrow()
+        )
+    except PySparkException as error:
+        raise CorpusError(f"The corpus {uri} cannot be listed: {str(error).splitlines()[0]}") from error
+    below = len(root.rstrip("/")) + 1
+    rows = zip(*(files.column(name).to_pylist() for name in files.column_names), strict=True)
+    return root, [(path[below:], size, str(changed_us * 1_000)) for path, size, changed_us in rows]
+
+
+def open_files(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
+    """Open files by their full paths: columns path, content; what cannot be read is left out."""
+    try:
+        files = _binary_files(spark).load(list(paths))
+    except AnalysisException as error:
+        if error.getCondition() != "PATH_NOT_FOUND":
+            raise
+        there = [path for path in paths if _exists(spark, path)]
+        if not there:
+            return spark.createDataFrame([], "path string, content binary")
+        files = _binary_files(spark).load(there)
+    return files.select("path", "content")
+
+
+def read_file(spark: SparkSession, path: str) -> bytes:
+    """Read one small file.
+
+    Raises:
+        CorpusError: it cannot be read.
+    """
+    rows = open_files(spark, [path]).collect()
+    if len(rows) != 1:
+        raise CorpusError(f"{path} cannot be read; check its permissions.")
+    return bytes(rows[0]["content"])
+
+
+def _binary_files(spark: SparkSession) -> DataFrameReader:
+    """A reader that takes paths as they are (`[`, `{` and `*` occur in file names) and survives single bad
+    files.
+    """
+    options = {"__globPaths__": "false", "ignoreMissingFiles": "true", "ignoreCorruptFiles": "true"}
+    return spark.read.format("binaryFile").options(**options)
+
+
+def _qualified(spark: SparkSession, uri: str) -> str:
+    """Write an address as Hadoop does, with the default host filled in; no slash at its end.
+
+    Raises:
+        CorpusError: no file system for that scheme, no answer, or nothing there.
+    """
+    try:
+        files, path = _file_system(spark, uri)
+        exists = files.exists(path)
+        root = str(files.makeQualified(path).toString()).rstrip("/")
+    except Py4JJavaError as error:
+        reason = str(error.java_exception).splitlines()[0]
+        raise CorpusError(f"The corpus {uri} cannot be reached through Hadoop: {reason}") from error
+    if not exists:
+        raise CorpusError(f"The corpus {uri} does not exist; check the address.")
+    return root
+
+
+def _exists(spark: SparkSession, uri: str) -> bool:
+    files, path = _file_system(spark, uri)
+    return bool(files.exists(path))
+
+
+def _file_system(spark: SparkSession, uri: str) -> tuple[Any, Any]:
+    """Give Hadoop's file system for an address, and the address as its path."""
+    context: Any = spark.sparkContext
+    path = context._jvm.org.apache.hadoop.fs.Path(uri)
+    return path.getFileSystem(context._jsc.hadoopConfiguration()), path

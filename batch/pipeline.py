@@ -1,0 +1,153 @@
+"""A build from end to end: list, embed, PCA, index, decide, measure, compare, publish."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from batch import bundle_writer
+from batch.comparison import Comparison, compare_with_current
+from batch.console import Console
+from batch.corpus import uses_hadoop
+from batch.embedding import EmbeddingResult
+from batch.evaluation import measure_kinds
+from batch.gate import Verdict
+from batch.learning import learn
+from batch.networks import Network, find_network
+from batch.pca_fit import fit_pca
+from batch.projected import Projected, embed_photos
+from batch.session import start_session
+from batch.settings import BuildSettings
+from batch.sources import Sources, find_sources
+from models.bundle import seal
+from models.catalogue import Catalogue
+from models.embedder import Embedder
+from models.errors import CorpusError
+from models.records import NOT_FRUIT
+from models.store import open_store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a build came to.
+
+    Attributes:
+        version: that was published; None when the gate refused it.
+        verdict: of the gate; None when nothing was current before.
+        metrics: on the photos kept apart, for `all` and by kind.
+        warnings: written in the manifest.
+    """
+
+    version: str | None
+    verdict: Verdict | None
+    metrics: Mapping[str, Mapping[str, Any]]
+    warnings: tuple[str, ...]
+
+
+def build(settings: BuildSettings, console: Console, spark: SparkSession | None = None) -> Outcome:
+    """Build a bundle from corpora and publish it.
+
+    Args:
+        settings: what to build from, and where to.
+        console: what a person sees.
+        spark: a session to use and leave running; one is started and stopped if None.
+
+    Raises:
+        CorpusError: nothing to build from.
+        FruitsError: what was asked for cannot be done.
+    """
+    network = find_network(settings.network, settings.feature_tensor, settings.weights)
+    through_hadoop = any(uses_hadoop(uri, settings.reader) for uri in settings.corpora)
+    sources = None if through_hadoop else _list(settings, console, None)
+    if spark is not None:
+        return _build(settings, console, spark, network, sources or _list(settings, console, spark))
+    with console.step("start Spark"):
+        spark = start_session(settings.master)
+    try:
+        return _build(settings, console, spark, network, sources or _list(settings, console, spark))
+    finally:
+        spark.stop()
+
+
+def _list(settings: BuildSettings, console: Console, spark: SparkSession | None) -> Sources:
+    with console.step("list photos"):
+        sources = find_sources(settings, spark)
+    _check_sources(sources, console)
+    return sources
+
+
+def _build(
+    settings: BuildSettings, console: Console, spark: SparkSession, network: Network, sources: Sources
+) -> Outcome:
+    store = open_store(settings.store, settings.s3)
+    current = store.current()
+    with console.step("embed") as progress:
+        embedded = embed_photos(spark, sources, network.data, network.feature_tensor, settings, progress)
+    _check_rejects(embedded.result, len(sources.photos), settings.max_rejects, console)
+    count = len(embedded.sources.photos)
+    with console.step("fit PCA", count):
+        projection = fit_pca(embedded.result.embeddings, embedded.result.d_cnn, settings.components)
+    with console.step("project", count):
+        photos = Projected.of(embedded, projection)
+    with console.step("index and decide", count):
+        described = network.describe(Embedder.load(network.data, network.feature_tensor))
+        learned = learn(photos, Catalogue.default().families, described["sha256"], settings.neighbours)
+    metrics = measure_kinds(learned.answered) if learned.answered else {}
+    comparison: Comparison | None = None
+    if current is not None:
+        with console.step("compare with the current bundle"):
+            comparison = compare_with_current(store, current, photos, learned, settings)
+        console.say(comparison.verdict.text)
+    with tempfile.TemporaryDirectory(prefix="fruits-bundle-") as temporary:
+        folder = Path(temporary)
+        description = bundle_writer.describe(photos, learned, described, metrics, _notes(comparison))
+        with console.step("write"):
+            baseline = comparison.current if comparison else None
+            bundle_writer.write(folder, photos, learned, network, description, baseline, console.steps)
+            manifest = seal(folder, description, now=datetime.now(UTC))
+        refused = comparison is not None and comparison.verdict.refused and not settings.force
+        if not refused:
+            with console.step("publish"):
+                store.publish(folder, current)
+    for warning in description["warnings"]:
+        console.warn(warning)
+    verdict = comparison.verdict if comparison else None
+    return Outcome(None if refused else manifest.version, verdict, metrics, tuple(description["warnings"]))
+
+
+def _check_sources(sources: Sources, console: Console) -> None:
+    fruits = sorted(fruit for fruit in sources.counts if fruit != NOT_FRUIT)
+    negatives = sources.counts.get(NOT_FRUIT, 0)
+    console.say(
+        f"{len(sources.photos):,} photos: {len(fruits)} fruits, and {negatives:,} photos that show none"
+    )
+    if len(fruits) < 2:
+        raise CorpusError(
+            "Expected photos of at least two fruits to tell apart, but the corpus holds "
+            f"{', '.join(fruits) or 'none'}. "
+            "Each fruit wants a folder of its own, named after it."
+        )
+
+
+def _check_rejects(result: EmbeddingResult, photos: int, max_rejects: float, console: Console) -> None:
+    console.say(
+        f"{result.embedded:,} photos embedded, {result.reused:,} found in the feature store, "
+        f"{len(result.rejects):,} unusable"
+    )
+    for code, count in Counter(reject.code for reject in result.rejects).most_common():
+        example = next(reject.photo.path for reject in result.rejects if reject.code == code)
+        console.warn(f"{count} photos are {code}, such as {example}")
+    if len(result.rejects) > max_rejects * photos:
+        raise CorpusError(
+            f"{len(result.rejects)} of {photos} photos are unusable, more than {max_rejects:.0%}. Mend the "
+            "corpus, or raise --max-rejects."
+        )
+
+
+def _notes(comparison: Comparison | None) -> list[str]:
+    return [comparison.verdict.text] if comparison is not None and comparison.verdict.new_top1 is None else []

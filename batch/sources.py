@@ -1,0 +1,111 @@
+"""Everything that a build starts from: the photos of all corpora, their ids and whom to credit."""
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import NotFoundError
+
+from batch.corpus import CorpusPhoto, Reader, image_ids, list_photos, uses_hadoop
+from batch.settings import BuildSettings
+from models.errors import CorpusError
+from models.labels import LabelRules
+from models.locations import open_location
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+CREDITS_FILE = "credits.csv"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Listed corpora.
+
+    Attributes:
+        photos: of all corpora.
+        images: image id of each photo.
+        credits: whom to name beside each photo.
+        corpora: addresses of the roots.
+        new_fruits: ids made from folder names that nobody knows.
+        skipped: files that are no photos by their name.
+    """
+
+    photos: tuple[CorpusPhoto, ...]
+    images: tuple[str, ...]
+    credits: tuple[str, ...]
+    corpora: tuple[str, ...]
+    new_fruits: tuple[str, ...]
+    skipped: int
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Photos by fruit id."""
+        return Counter(photo.label.fruit for photo in self.photos)
+
+    def select(self, rows: Sequence[int]) -> "Sources":
+        """The photos at the given positions alone, in that order."""
+        return replace(
+            self,
+            photos=tuple(self.photos[row] for row in rows),
+            images=tuple(self.images[row] for row in rows),
+            credits=tuple(self.credits[row] for row in rows),
+        )
+
+
+def find_sources(settings: BuildSettings, spark: "SparkSession | None") -> Sources:
+    """List every corpus of a build.
+
+    Raises:
+        CorpusError: one is missing, empty or without photos, or its credits.csv is malformed.
+        SettingsError: `strict_labels`, and there are folders that nobody knows.
+    """
+    rules, reader = LabelRules.default(), settings.reader
+    listings = [
+        list_photos(
+            uri, settings.s3, rules=rules, strict_labels=settings.strict_labels, reader=reader, spark=spark
+        )
+        for uri in dict.fromkeys(settings.corpora)
+    ]
+    photos = tuple(photo for listing in listings for photo in listing.photos)
+    credited = {
+        listing.corpus: _credits(uri, settings, reader)
+        for listing, uri in zip(listings, dict.fromkeys(settings.corpora), strict=True)
+    }
+    return Sources(
+        photos,
+        tuple(image_ids(photos)),
+        tuple(_credit(photo, credited[photo.corpus]) for photo in photos),
+        tuple(listing.corpus for listing in listings),
+        tuple(sorted({fruit for listing in listings for fruit in listing.new_fruits})),
+        sum(listing.skipped for listing in listings),
+    )
+
+
+def _credits(uri: str, settings: BuildSettings, reader: Reader) -> Mapping[str, str]:
+    """Read `credits.csv` at the root of a corpus: folder (empty for all) -> credit."""
+    if uses_hadoop(uri, reader):
+        return {}
+    try:
+        data = bytes(obstore.get(open_location(uri, settings.s3).objects, CREDITS_FILE).bytes())
+    except (NotFoundError, FileNotFoundError):
+        return {}
+    rows = csv.DictReader(StringIO(data.decode("utf-8-sig", "replace")))
+    if list(rows.fieldnames or []) != ["folder", "credit"]:
+        raise CorpusError(
+            f"{CREDITS_FILE} of {uri} must begin with the line 'folder,credit', but begins with "
+            f"{rows.fieldnames}."
+        )
+    return {(row["folder"] or "").strip("/"): row["credit"] or "" for row in rows}
+
+
+def _credit(photo: CorpusPhoto, credited: Mapping[str, str]) -> str:
+    folders: Sequence[str] = photo.path.split("/")[:-1]
+    for end in range(len(folders), -1, -1):
+        if (own := credited.get("/".join(folders[:end]))) is not None:
+            return own
+    return ""
