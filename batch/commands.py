@@ -11,7 +11,7 @@ from batch.console import Console
 from batch.evaluate import answer_photos, open_bundle
 from batch.evaluation import measure_kinds
 from batch.settings import BuildSettings
-from batch.tables import metrics_table
+from batch.terminal import metrics_table
 from models.errors import SettingsError, StoreEmpty
 from models.locations import S3Options
 from models.store import open_store

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from batch.evaluation import Answered
 from batch.report.confusion import Confusion, heat_map, look_alike_order
 from batch.report.data import ReportData
-from batch.report.gate import gate_histogram, pass_curves
+from batch.report.fruit_or_not import gate_histogram, pass_curves
 from batch.report.headline import headline_table, tiles
 from batch.report.html import Html, Section, count, figure, grid, join, paragraph, percent, plural, tag
 from batch.report.plots import kinds_by_size, reliability_diagram
