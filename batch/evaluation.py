@@ -116,13 +116,11 @@ def measure(answered: Answered) -> dict[str, Any]:
     """Compute every figure that a manifest, a report and `evaluate` give.
 
     Returns:
-        Shares in 0..1; a figure that these photos cannot give is None:
-        photos, negatives, broken, top1, top3, top1_variety, kept (fruits named at any rank), right_when_named
-        (right among answers of
-        rank variety or fruit), false_fruits (negatives named as a fruit), rejection_auroc, false_fruits_at_95
-        (negatives that score at
-        least as high as 95 % of the fruits do), calibration_error (of the top score of fruits, 15 bins),
-        ranks, confusions.
+        Shares in 0..1; a figure that these photos cannot give is None: photos, negatives, broken, top1, top3,
+        top1_variety, kept (fruits named at any rank), right_when_named (right among answers of rank variety
+        or fruit), false_fruits (negatives named as a fruit), rejection_auroc, false_fruits_at_95 (negatives
+        that score at least as high as 95 % of the fruits do), calibration_error (of the top score of fruits,
+        15 bins), ranks, confusions.
     """
     fruit = answered.is_fruit
     total = int(fruit.sum()) + answered.broken

@@ -1,8 +1,7 @@
 """Compares a new bundle with the current one on the same photos, and refuses one that is clearly worse.
 
 McNemar's test looks only at the photos on which the two differ: were they equally good, each would win half
-of those
-(https://doi.org/10.1007/BF02295996, exact form).
+of those (https://doi.org/10.1007/BF02295996, exact form).
 """
 
 from dataclasses import dataclass

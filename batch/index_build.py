@@ -114,8 +114,7 @@ def without_twins(
     """Choose the rows worth indexing: of near twins with one label, the first.
 
     Rows are twins when they look alike (one near-duplicate group), mean the same (one label) and lie together
-    (cosine similarity of at
-    least 0.985).
+    (cosine similarity of at least 0.985).
 
     Returns:
         int64 rows that stay, ascending.

@@ -90,7 +90,7 @@ def learn(
     own_scores = scores if gate is not None and gate.projection is photos.projection else None
     decision, note = calibration.calibrate(decision, apart, own_scores, search_blend=neighbours is None)
     judgement = decision.judge(scores, apart.vectors, apart.similarities, apart.neighbour_fruits)
-    decision = replace(decision, thresholds=calibration.choose_thresholds(decision, judgement, apart.labels))
+    decision = replace(decision, thresholds=calibration.choose_thresholds(decision, judgement, apart))
     positions = np.flatnonzero(photos.apart).tolist()
     kinds = photos.photos.kinds
     answered = Answered.of(

@@ -7,8 +7,7 @@ they support.
     P(variety | apple)  a linear head among the varieties of that fruit
 
 Temperature, smoothing and blend are fitted on photos that were kept apart (Guo et al. 2017,
-https://arxiv.org/abs/1706.04599), so that
-a score of 0.8 is right eight times in ten.
+https://arxiv.org/abs/1706.04599), so that a score of 0.8 is right eight times in ten.
 """
 
 from collections.abc import Mapping, Sequence

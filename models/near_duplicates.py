@@ -1,8 +1,8 @@
 """Near twins of a photo: a 128-bit signature of its look, and the groups that close signatures form.
 
 Held-out parts are split by these groups, never at random: a corpus holds bursts of one shelf, frames of one
-turning fruit and the same web
-picture twice, and a twin on the other side of a split measures memory, not sight.
+turning fruit and the same web picture twice, and a twin on the other side of a split measures memory, not
+sight.
 """
 
 import hashlib
@@ -31,8 +31,7 @@ def signature(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Describe a photo in 128 bits.
 
     64 bits compare horizontal neighbours on a 9 x 8 grid of luminance (the difference hash); 64 place the two
-    chroma channels of a
-    4 x 4 grid on a three-step scale, so that a lemon and a lime of one shape differ.
+    chroma channels of a 4 x 4 grid on a three-step scale, so that a lemon and a lime of one shape differ.
 
     Args:
         pixels: uint8 (h, w, 3) RGB, as `photo.decode` gives them.

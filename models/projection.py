@@ -48,11 +48,10 @@ class Projection:
         if embeddings.ndim != 2 or embeddings.shape[1] != self.d_cnn:
             raise ValueError(f"Expected embeddings (n, {self.d_cnn}), got {embeddings.shape}.")
         centred = embeddings.astype(np.float64) - self.mean
-        projected = (
-            np.stack([self.components @ row for row in centred])
-            if len(centred)
-            else np.empty((0, self.d_pca))
-        )
+        components = self.components.astype(np.float64)
+        projected = np.empty((len(centred), self.d_pca))
+        for row, embedding in enumerate(centred):  # one product a row: a batch may be summed in another order
+            projected[row] = components @ embedding
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         return (projected / np.maximum(lengths, 1e-12)).astype(np.float32)
 

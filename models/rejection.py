@@ -22,8 +22,7 @@ class Gate:
         weights: float32 (d_pca,), of the logistic regression on projected vectors.
         bias: of the same.
         calibration: float32 (3,): factor of the linear score, factor of the similarity to the closest fruit,
-            constant; the probability
-            is the logistic function of their sum.
+            constant; the probability is the logistic function of their sum.
         alone: float32 (2,): factor of the linear score and constant when the index cannot be asked, as in a
             bundle that inherits.
     """

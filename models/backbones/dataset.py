@@ -146,13 +146,16 @@ def sampling_weights(photos: Photos, rows: npt.NDArray[np.int64]) -> npt.NDArray
     """Probability of drawing each row, so that every fruit and every kind of photo counts.
 
     A photo's weight is kind ** -0.25 x fruit ** -0.5 x group ** -0.3, with the numbers of photos of its kind,
-    of
-    its fruit in that kind and of its near-duplicate group: rare kinds, rare fruits and photos without twins
-    are
-    drawn more often than they occur, though not so often that a few photos are learned by heart.
+    of its fruit in that kind and of its near-duplicate group: rare kinds, rare fruits and photos without
+    twins are drawn more often than they occur, though not so often that a few photos are learned by heart.
+    Each folder of photos that show no fruit counts like a fruit.
     """
     kinds = photos.kinds
-    keys = [(kinds[row], photos.labels[row].fruit) for row in rows]
+    subjects = [
+        label.fruit if label.is_fruit else path.rpartition("/")[0]
+        for label, path in zip(photos.labels, photos.paths, strict=True)
+    ]
+    keys = [(kinds[row], subjects[row]) for row in rows]
     of_kind, of_fruit = Counter(kind for kind, _ in keys), Counter(keys)
     groups = photos.groups[rows].tolist()
     of_group = Counter(groups)

@@ -51,8 +51,7 @@ def initialise(network: keras.Model, init: str, calibration: npt.NDArray[np.uint
     Args:
         network: from `mobilenet_v2`.
         init: `imagenet` (fetched by keras.applications), a `.weights.h5` of keras.applications' MobileNetV2
-            without top, an int8
-            `.tflite` of it, a `.npz` that `save_weights` wrote, or `none`.
+            without top, an int8 `.tflite` of it, a `.npz` that `save_weights` wrote, or `none`.
         calibration: uint8 photos (n, size, size, 3); needed with a `.tflite`, to set its batch statistics.
 
     Raises:

@@ -5,8 +5,7 @@
     2
 
 Each stage writes `weights.npz` (float16, averaged), `log.csv` (a line an epoch), `split.csv` (what was kept
-apart) and a checkpoint after
-every epoch, from which the same command goes on when it was cut off.
+apart) and a checkpoint after every epoch, from which the same command goes on when it was cut off.
 """
 
 import argparse
@@ -56,8 +55,7 @@ class Classes:
     """The finest labels, and which of them each label allows.
 
     A photo labelled `apple` may show any apple, so its loss is that of the sum over all apple classes; one
-    labelled
-    `apple/granny-smith` has only its own.
+    labelled `apple/granny-smith` has only its own.
 
     Attributes:
         labels: one a class, sorted.

@@ -161,7 +161,7 @@ def test_thresholds_keep_fruits_and_promise_what_they_hold(training: Part) -> No
     apart = with_neighbours(part(900, APART_SEED), training, decision.fruits)
     decision, _ = calibrate(decision, apart, None, search_blend=True)
     judgement = decision.judge(None, apart.vectors, apart.similarities, apart.neighbour_fruits)
-    thresholds = choose_thresholds(decision, judgement, apart.labels)
+    thresholds = choose_thresholds(decision, judgement, apart)
 
     fruits = apart.is_fruit
     named = judgement.fruits[fruits].max(1) >= thresholds.fruit
