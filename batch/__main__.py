@@ -207,11 +207,9 @@ def _add_synth(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "python -m batch synth --out photos/ --photos 40 --seed 1",
     )
     parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--photos", type=_count, default=40, metavar="N", help="of each fruit (default: 40)")
     parser.add_argument(
-        "--photos", type=_positive, default=40, metavar="N", help="of each fruit (default: 40)"
-    )
-    parser.add_argument(
-        "--negatives", type=_positive, default=80, metavar="N", help="that show no fruit (default: 80)"
+        "--negatives", type=_count, default=80, metavar="N", help="that show no fruit (default: 80)"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -227,6 +225,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {text}")
     return value
 
 

@@ -67,8 +67,8 @@ def choose_thresholds(decision: Decision, judgement: Judgement, apart: Part) -> 
     """Choose the least probability for each statement on photos kept apart.
 
     A photo counts as a fruit from the probability that keeps 97 % of fruits on. A fruit or a family is named
-    from the lowest score above which at least 94 % of the fruits named are right, a variety likewise. Photos
-    count by their weights, so that one large corpus does not decide for the others.
+    from the lowest score above which at least 94 % of the fruits named are right, a variety likewise, though
+    never below one half. Photos count by their weights, so that one large corpus does not decide alone.
     """
     defaults = Thresholds()
     known = np.array([label.fruit in decision.fruits for label in apart.labels], bool)
@@ -87,7 +87,7 @@ def choose_thresholds(decision: Decision, judgement: Judgement, apart: Part) -> 
     if has.sum() >= MIN_CALIBRATION_PHOTOS:
         guessed = np.array(decision.varieties)[varieties[has].argmax(1)]
         own = guessed == np.array([label.variety for label in named.rows(has).labels])
-        variety = _lowest_sound(varieties[has].max(1), own, named.weights[has], variety)
+        variety = max(0.5, _lowest_sound(varieties[has].max(1), own, named.weights[has], variety))
     return Thresholds(is_fruit=gate, variety=variety, fruit=fruit, family=fruit)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from batch.synthetic.canvas import EXTENT, Canvas, Solid, blend
+from batch.synthetic.flowers import flower
 
 Point = tuple[float, float]
 
@@ -222,5 +223,6 @@ def plate(canvas: Canvas) -> None:
 
 
 THINGS: dict[str, Callable[[Canvas], None]] = {
-    painter.__name__: painter for painter in (book, bottle, box, cup, leaf, pencils, phone, plate, shoe)
+    painter.__name__: painter
+    for painter in (book, bottle, box, cup, flower, leaf, pencils, phone, plate, shoe)
 }

@@ -17,6 +17,7 @@ from scipy import ndimage
 from models import near_duplicates, photo
 from models.errors import CorpusError, PhotoError
 from models.labels import LabelRules
+from models.near_duplicates import SIGNATURE_BYTES
 from models.records import Label
 
 _CHANNELS = 4
@@ -100,7 +101,10 @@ def _decode_all(files: Sequence[Path], side: int, stored: Path) -> None:
                 signatures.append(decoded[1])
                 out.write(decoded[0].tobytes())
     np.save(stored / "kept.npy", np.array(kept, np.int64))
-    np.save(stored / "signatures.npy", np.frombuffer(b"".join(signatures), np.uint8).reshape(len(kept), -1))
+    np.save(
+        stored / "signatures.npy",
+        np.frombuffer(b"".join(signatures), np.uint8).reshape(len(kept), SIGNATURE_BYTES),
+    )
     (stored / "done").touch()
 
 

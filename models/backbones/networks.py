@@ -4,6 +4,7 @@ MobileNetV2: Sandler et al. 2018, https://arxiv.org/abs/1801.04381, as `keras.ap
     (Apache-2.0).
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +97,9 @@ def _load_from_hub(body: keras.Model) -> None:
 
 def _load_file(body: keras.Model, path: Path) -> None:
     try:
-        body.load_weights(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # what is missing is named by the error that follows
+            body.load_weights(path)
     except (ValueError, OSError) as error:
         raise NetworkError(
             f"{path} does not hold the weights of keras.applications' MobileNetV2 (alpha 1.0, without top): "

@@ -62,7 +62,8 @@ def unfold(network: bytes, body: keras.Model, calibration: npt.NDArray[np.uint8]
 
 def _dequantised(network: bytes) -> list[Convolution]:
     """Kernels in Keras' order of axes, and biases, of every convolution in the order of the graph."""
-    interpreter = Interpreter(model_content=network, experimental_preserve_all_tensors=True)
+    interpreter = Interpreter(model_content=network)
+    interpreter.allocate_tensors()
     tensors = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
 
     def real(index: int) -> npt.NDArray[np.float32]:

@@ -14,7 +14,7 @@ from batch.evaluation import measure
 from batch.report import ReportData, Step, render
 from batch.report.words import FIGURES
 from models.records import Answer, Rank
-from tests.batch.report.example import D_PCA, FRUITS, build, scattered
+from tests.batch.report_example import D_PCA, FRUITS, build, scattered
 
 VOID = {"meta", "link", "br"}
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from models.backbones import dataset
 from models.backbones.augment import augment
-from models.backbones.train import Classes, main
+from models.backbones.train import main
+from models.backbones.trainer import Classes
 from models.errors import CorpusError
 from models.records import NOT_FRUIT, Label
 
@@ -44,6 +45,11 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def train(photos: Path, out: Path, *more: str) -> int:
     arguments = [
         "--photos",
@@ -73,32 +79,40 @@ def train(photos: Path, out: Path, *more: str) -> int:
     return code
 
 
-def test_a_stage_writes_weights_log_split_and_recipe(photos: Path, tmp_path: Path) -> None:
-    assert train(photos, tmp_path / "one", "--epochs", "2") == 0
+@pytest.fixture(scope="module")
+def stage(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a stage that was cut off after its first epoch and went on to its second."""
+    out = tmp_path_factory.mktemp("training") / "one"
+    assert train(photos, out, "--epochs", "1") == 0
+    assert train(photos, out, "--epochs", "2") == 0
+    return out
 
-    log = list(csv.DictReader((tmp_path / "one" / "log.csv").open()))
+
+def test_a_stage_goes_on_from_its_checkpoint_and_learns(stage: Path) -> None:
+    log = rows_of(stage / "log.csv")
+
     assert [row["epoch"] for row in log] == ["1", "2"]
     assert float(log[1]["loss"]) < float(log[0]["loss"])
-    split = list(csv.DictReader((tmp_path / "one" / "split.csv").open()))
+
+
+def test_a_stage_writes_weights_split_and_recipe(stage: Path) -> None:
+    split = rows_of(stage / "split.csv")
+
     assert len(split) == 120
     assert {row["part"] for row in split} == {"training", "validation"}
-    assert json.loads((tmp_path / "one" / "recipe.json").read_text())["init"] == "none"
-    assert (tmp_path / "one" / "weights.npz").stat().st_size < 5_000_000
+    assert json.loads((stage / "recipe.json").read_text())["init"] == "none"
+    assert (stage / "weights.npz").stat().st_size < 5_000_000
 
 
-def test_a_stage_that_was_cut_off_goes_on_from_its_checkpoint(photos: Path, tmp_path: Path) -> None:
-    assert train(photos, tmp_path / "cut", "--epochs", "1") == 0
-    assert train(photos, tmp_path / "cut", "--epochs", "2") == 0
+def test_the_next_stage_goes_on_with_weights_and_classifier(
+    stage: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        assert train(photos, tmp_path / "two", "--epochs", "1", "--init", str(stage / "weights.npz")) == 0
 
-    assert [row["epoch"] for row in csv.DictReader((tmp_path / "cut" / "log.csv").open())] == ["1", "2"]
-
-
-def test_the_next_stage_starts_from_the_weights_of_the_last(photos: Path, tmp_path: Path) -> None:
-    assert train(photos, tmp_path / "first", "--epochs", "1") == 0
-    assert (
-        train(photos, tmp_path / "second", "--epochs", "1", "--init", str(tmp_path / "first" / "weights.npz"))
-        == 0
-    )
+    assert "going on with the classifier" in caplog.text
+    first, second = rows_of(stage / "log.csv"), rows_of(tmp_path / "two" / "log.csv")
+    assert float(second[0]["loss"]) < float(first[0]["loss"])
 
 
 def test_a_missing_start_fails_with_a_reason(

@@ -1,0 +1,59 @@
+"""The whole path on S3: a corpus in a bucket, a bundle in another, and an API that answers from it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from batch.synthetic import render, render_corpus
+from examples.local_server import local_server
+from examples.phone import identify
+from models.store import open_store
+
+FRUITS = ("apple", "banana", "lime", "not_fruit")
+
+
+def upload(folder: Path, client: Any, bucket: str) -> int:
+    """Put the chosen folders of a corpus into a bucket under `photos/`."""
+    paths = [path for fruit in FRUITS for path in sorted((folder / fruit).iterdir())]
+    for path in paths:
+        client.put_object(Bucket=bucket, Key=f"photos/{path.relative_to(folder)}", Body=path.read_bytes())
+    return len(paths)
+
+
+def test_a_corpus_on_s3_becomes_a_bundle_on_s3_that_the_api_answers_from(
+    s3_server: Any, project: Path, tmp_path: Path
+) -> None:
+    render_corpus(tmp_path / "corpus", photos_per_fruit=20, negatives=24, seed=1)
+    corpus, store = s3_server.new_bucket("photos"), s3_server.new_bucket("bundles")
+    bucket = corpus.removeprefix("s3://").split("/")[0]
+    photos = upload(tmp_path / "corpus", s3_server.client(), bucket)
+    command = [sys.executable, "-m", "batch", "build", "--corpus", f"s3://{bucket}/photos", "--store", store]
+
+    built = subprocess.run(
+        [*command, "--endpoint-url", s3_server.endpoint_url, "--master", "local[2]", "--components", "16"],
+        cwd=project,
+        env=os.environ.copy(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert built.returncode == 0, built.stderr
+    version = built.stdout.strip()
+    current = open_store(store, s3_server.options).current()
+    assert current is not None
+    assert current.version == version
+    assert f"{photos:,} photos embedded" in built.stderr
+
+    settings = {
+        "FRUITS_STORE": store,
+        "FRUITS_S3_ENDPOINT": s3_server.endpoint_url,
+        "FRUITS_CACHE": str(tmp_path / "cache"),
+        "FRUITS_WORKERS": "1",
+    }
+    with local_server(settings, tmp_path / "server.log") as base:
+        answer, _ = identify(base, render("banana", 7, seed=9, kind="asked"), "banana.jpg")
+    assert answer["bundle"]["version"] == version
+    assert answer["results"][0]["fruit"] == "banana"
+    assert answer["results"][0]["similar"][0]["image"].startswith("photos/banana/")
