@@ -30,10 +30,10 @@ drill: setup ## the long drills: races, crashes, load
 	@$(PY) -m pytest -m drill --durations=15 $(ARGS)
 
 serve: setup-demo ## the API on PORT (8000), open to phones on this network
-	@echo "On this machine:        http://localhost:$(PORT)/"
+	@echo "On this machine:   http://localhost:$(PORT)/identify (photos), /fruits, /openapi.json"
 	@$(PY) -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("192.0.2.1", 9)); \
-	  print("Phone, same network:    http://%s:$(PORT)/" % s.getsockname()[0])' 2>/dev/null || true
-	@echo "From a terminal:        curl -F photo=@photo.jpg http://localhost:$(PORT)/identify"
+	  print("From the network:  http://%s:$(PORT)/identify" % s.getsockname()[0])' 2>/dev/null || true
+	@echo "From a terminal:   curl -F photo=@photo.jpg http://localhost:$(PORT)/identify"
 	@echo "Stop with Ctrl-C."
 	@exec $(PY) -m gunicorn --config api/gunicorn.conf.py --bind 0.0.0.0:$(PORT) $(ARGS) api.wsgi:app
 
