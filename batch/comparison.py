@@ -57,11 +57,7 @@ def _answer(identifier: Identifier, photos: Projected, rows: list[int], settings
         photos.photos.spark, photos.photos.sources.select(rows), network, tensor, settings
     )
     gate = identifier.decision.gate
-    scores = (
-        None
-        if gate is None
-        else (embedded.project(gate.projection) @ gate.weights + gate.bias).astype(np.float32)
-    )
+    scores = None if gate is None else gate.score_projected(embedded.project(gate.projection))
     judgement = identifier.judge_vectors(scores, embedded.project(identifier.projection))[0]
     families = identifier.catalogue.families
     return Answered.of(

@@ -67,6 +67,19 @@ def balanced_weights(labels: Sequence[Label], corpora: Sequence[str]) -> npt.NDA
     return weights / weights.mean() if len(weights) else weights
 
 
+def check_two_fruits(fruits: Sequence[str]) -> None:
+    """Refuse fruit ids that leave nothing to tell apart.
+
+    Raises:
+        CorpusError: fewer than two.
+    """
+    if len(fruits) < 2:
+        raise CorpusError(
+            "Expected photos of at least two fruits to tell apart, but the corpus holds "
+            f"{', '.join(fruits) or 'none'}. Each fruit wants a folder of its own, named after it."
+        )
+
+
 def fit_heads(training: Part, neighbours: int | None) -> Decision:
     """Fit the linear heads; nothing is calibrated yet.
 
@@ -79,12 +92,7 @@ def fit_heads(training: Part, neighbours: int | None) -> Decision:
     """
     fruits = training.rows(training.is_fruit)
     names = tuple(sorted({label.fruit for label in fruits.labels}))
-    if len(names) < 2:
-        raise CorpusError(
-            "Expected photos of at least two fruits to tell apart, but the corpus holds "
-            f"{', '.join(names) or 'none'}. "
-            "Each fruit wants a folder of its own, named after it."
-        )
+    check_two_fruits(names)
     own = np.array([names.index(label.fruit) for label in fruits.labels])
     d_pca = fruits.vectors.shape[1]
     if neighbours is None:

@@ -108,7 +108,7 @@ def gate_scores(gate: Gate, photos: Projected) -> Vectors:
     """The gate's linear score of every photo: float32 (n,)."""
     own = gate.projection is photos.projection
     vectors = photos.vectors if own else photos.photos.project(gate.projection)
-    return (vectors @ gate.weights + gate.bias).astype(np.float32)
+    return gate.score_projected(vectors)
 
 
 def _part(photos: Projected) -> Part:

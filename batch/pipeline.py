@@ -14,6 +14,7 @@ from batch import bundle_writer
 from batch.comparison import Comparison, compare_with_current
 from batch.console import Console
 from batch.corpus import uses_hadoop
+from batch.decision_fit import check_two_fruits
 from batch.embedding import EmbeddingResult
 from batch.evaluation import measure_kinds
 from batch.gate import Verdict
@@ -126,12 +127,7 @@ def _check_sources(sources: Sources, console: Console) -> None:
     console.say(
         f"{len(sources.photos):,} photos: {len(fruits)} fruits, and {negatives:,} photos that show none"
     )
-    if len(fruits) < 2:
-        raise CorpusError(
-            "Expected photos of at least two fruits to tell apart, but the corpus holds "
-            f"{', '.join(fruits) or 'none'}. "
-            "Each fruit wants a folder of its own, named after it."
-        )
+    check_two_fruits(fruits)
 
 
 def _check_rejects(result: EmbeddingResult, photos: int, max_rejects: float, console: Console) -> None:

@@ -40,7 +40,11 @@ class Gate:
 
     def linear_score(self, embeddings: Floats) -> Floats:
         """Signed distance to the plane between fruits and the rest: float32 (n,)."""
-        return (self.projection.project(embeddings) @ self.weights + self.bias).astype(np.float32)
+        return self.score_projected(self.projection.project(embeddings))
+
+    def score_projected(self, vectors: Floats) -> Floats:
+        """The same, of what the gate's own projection made of them: float32 (n, d_pca) to (n,)."""
+        return (vectors @ self.weights + self.bias).astype(np.float32)
 
     def probability(self, linear_scores: Floats, closest: Floats) -> Floats:
         """Calibrated probability of a fruit.
