@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from models import near_duplicates, photo
-from models.errors import CorpusError, PhotoError
+from models.errors import CorpusError, PhotoError, SettingsError
 from models.labels import LabelRules
 from models.near_duplicates import SIGNATURE_BYTES
 from models.records import Label
@@ -55,16 +55,17 @@ class Photos:
             yield self.pixels[rows[start : start + size]]
 
 
-def load(root: Path, side: int, cache: Path) -> Photos:
+def load(root: Path, side: int, cache: Path, leave_out: Sequence[str] = ()) -> Photos:
     """List, decode and split the photos below a folder.
 
     Args:
         root: folder of folders of photos.
         side: pixels of the cached squares; a little more than the network's input leaves room to crop.
         cache: folder for the decoded pixels, reused when the listing has not changed.
+        leave_out: fruits whose photos are passed over.
 
     Raises:
-        CorpusError: no readable photo there.
+        CorpusError: no readable photo there, or none of a fruit to leave out.
     """
     files = sorted(
         path
@@ -72,6 +73,10 @@ def load(root: Path, side: int, cache: Path) -> Photos:
         if path.is_file() and not path.name.startswith(".") and path.suffix != ".csv"
     )
     rules = LabelRules.default()
+    shown = {path: rules.label(str(path.parent.relative_to(root)))[0] for path in files}
+    if lacking := sorted(set(leave_out) - {label.fruit for label in shown.values()}):
+        raise CorpusError(f"Expected photos of {lacking[0]!r} below {root} to leave out, but found none.")
+    files = [path for path in files if shown[path].fruit not in leave_out]
     stamp = hashlib.sha256(f"{side}".encode())
     for path in files:
         stamp.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
@@ -86,7 +91,7 @@ def load(root: Path, side: int, cache: Path) -> Photos:
     signatures = [row.tobytes() for row in packed]
     groups = near_duplicates.group(signatures)
     paths = tuple(str(files[row].relative_to(root)) for row in kept)
-    labels = tuple(rules.label(str(Path(path).parent))[0] for path in paths)
+    labels = tuple(shown[files[row]] for row in kept)
     return Photos(paths, labels, pixels, groups, near_duplicates.held_out(groups, signatures))
 
 
@@ -144,6 +149,19 @@ def write_split(photos: Photos, path: Path) -> None:
             photos.paths, photos.groups.tolist(), photos.validation.tolist(), strict=True
         ):
             writer.writerow([name, group, "validation" if validation else "training"])
+
+
+def part_of_groups(photos: Photos, rows: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:
+    """Keep a share of the near-duplicate groups; a larger share holds all that a smaller one does.
+
+    Raises:
+        SettingsError: the share is not in 0..1 or leaves nothing.
+    """
+    order = np.random.default_rng(0).permutation(int(photos.groups.max()) + 1)
+    kept = rows[order[photos.groups[rows]] < share * len(order)]
+    if not 0 < share <= 1 or not len(kept):
+        raise SettingsError(f"--photos-share takes more than 0 and at most 1, such as 0.25; got {share}.")
+    return kept
 
 
 def sampling_weights(photos: Photos, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

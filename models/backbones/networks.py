@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from models.backbones.quick_layers import quicken
 from models.backbones.unfold import unfold
 from models.errors import NetworkError
 
@@ -31,8 +32,10 @@ def mobilenet_v2(input_size: int) -> keras.Model:
     """
     photo = keras.Input((input_size, input_size, 3), name="photo")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocessing")(photo)
-    body = keras.applications.MobileNetV2(
-        input_shape=(input_size, input_size, 3), include_top=False, weights=None, pooling="avg"
+    body = quicken(
+        keras.applications.MobileNetV2(
+            input_shape=(input_size, input_size, 3), include_top=False, weights=None, pooling="avg"
+        )
     )
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -52,6 +52,18 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="layer before which all layers keep their weights, e.g. block_3_expand",
     )
+    parser.add_argument(
+        "--leave-out",
+        default="",
+        metavar="FRUIT,FRUIT",
+        help="fruits that the network never sees, to measure how it takes to new ones",
+    )
+    parser.add_argument(
+        "--photos-share",
+        type=float,
+        default=1.0,
+        help="share of the near-duplicate groups to train on, for a learning curve (default: 1)",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cache", type=Path, help="folder for decoded photos (default: OUT/cache)")
     parser.add_argument("--precision", choices=["mixed_bfloat16", "float32"], default="mixed_bfloat16")
@@ -72,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.out.mkdir(parents=True, exist_ok=True)
         (given.out / "checkpoint").mkdir(exist_ok=True)
         side = math.ceil(recipe.input_size * _CACHE_MARGIN / 8) * 8
-        photos = dataset.load(given.photos, side, given.cache or given.out / "cache")
+        left_out = recipe.leave_out.split(",") if recipe.leave_out else ()
+        photos = dataset.load(given.photos, side, given.cache or given.out / "cache", left_out)
         dataset.write_split(photos, given.out / "split.csv")
         (given.out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
         trainer = Trainer(recipe, photos, given.out)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from models.backbones import dataset, networks
-from models.backbones.augment import augment
+from models.backbones.augment import augment, mix, recolour
 from models.errors import FruitsError
 from models.records import Label
 
@@ -36,6 +36,8 @@ class Recipe:
     batch_size: int
     learning_rate: float
     freeze_before: str
+    leave_out: str
+    photos_share: float
     seed: int
 
 
@@ -88,9 +90,12 @@ class Trainer:
     def __init__(self, recipe: Recipe, photos: dataset.Photos, out: Path) -> None:
         self.recipe, self.photos, self.out = recipe, photos, out
         keras.utils.set_random_seed(recipe.seed)
-        self.training = np.flatnonzero(~photos.validation)
+        self.training = dataset.part_of_groups(
+            photos, np.flatnonzero(~photos.validation), recipe.photos_share
+        )
         self.validation = np.flatnonzero(photos.validation)
         self.classes = Classes.of(photos.labels)
+        self.negative = tf.constant([not label.is_fruit for label in self.classes.labels])
         self.network = networks.mobilenet_v2(recipe.input_size)
         networks.initialise(self.network, recipe.init, self._sample(48))
         self._freeze()
@@ -207,10 +212,13 @@ class Trainer:
         return float(np.mean([float(loss) for loss in losses]))
 
     def _one_step(self, rgba: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+        negatives = tf.reduce_any((allowed > 0) & self.negative, axis=1)
         photos = augment(rgba, self.recipe.input_size, self.generator)
+        photos = recolour(photos, negatives, self.generator)
+        photos, patch_allowed, share = mix(photos, allowed, negatives, self.generator)
         with tf.GradientTape() as tape:
             log_p = tf.nn.log_softmax(self.model(photos, training=True))
-            own = -tf.reduce_logsumexp(tf.where(allowed > 0, log_p, -1e9), axis=1)
+            own = (1 - share) * _surprise(log_p, allowed) + share * _surprise(log_p, patch_allowed)
             smooth = -tf.reduce_mean(log_p, axis=1)
             loss = tf.reduce_mean((1 - _LABEL_SMOOTHING) * own + _LABEL_SMOOTHING * smooth)
         gradients = tape.gradient(loss, self.model.trainable_variables)
@@ -253,3 +261,8 @@ class Trainer:
             if new:
                 writer.writeheader()
             writer.writerow(row)
+
+
+def _surprise(log_p: tf.Tensor, allowed: tf.Tensor) -> tf.Tensor:
+    """Minus the log of the summed probability of the classes that a label allows: (n,)."""
+    return -tf.reduce_logsumexp(tf.where(allowed > 0, log_p, -1e9), axis=1)

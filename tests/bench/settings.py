@@ -16,6 +16,8 @@ class BenchSettings:
         photos: folder with the unpacked development photographs (phone, web40, fruits360, more, not_fruit),
             or a selection of them; empty unpacks the archives under work/photos once.
         store: store whose current bundle is measured; empty takes the default bundle.
+        network: `.tflite` of the new-fruit bench, trained with `--leave-out` on none of its fruits; empty
+            takes the default bundle's, which knows them.
         embedded: photos of the embedding bench.
         keras: photos of those that go through Keras, which is slow.
         requests: requests a photo and way of the identify bench.
@@ -24,6 +26,7 @@ class BenchSettings:
 
     photos: str = ""
     store: str = ""
+    network: str = ""
     embedded: int = 2000
     keras: int = 1000
     requests: int = 100

@@ -1,21 +1,18 @@
 """How often fruitnet and the classic recipe name the right fruit, on photos that none of them has seen."""
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from batch.corpus import CorpusPhoto, image_ids, list_photos
-from batch.evaluate import answer_photos, open_bundle
+from batch.evaluate import answer_photos
 from batch.evaluation import Answered, measure
 from batch.terminal import metrics_table
 from models.identifier import Identifier
-from models.labels import LabelRules
-from models.locations import S3Options
 from tests.bench.classic import COMPONENTS, NEIGHBOURS, ClassicRecipe
 from tests.bench.conftest import Measured
+from tests.bench.corpora import copy, kind_of, listed, load
 from tests.bench.photos import KINDS, development_photos
 from tests.bench.settings import BenchSettings
 from tests.bench.table import show
@@ -73,32 +70,6 @@ class Clock:
         now = time.perf_counter()
         self.laps.append(f"{name} {now - self._last:,.0f} s")
         self._last = now
-
-
-def load(store: Path, cache: Path) -> Identifier:
-    return open_bundle(str(store), S3Options(), cache)
-
-
-def listed(folders: Sequence[Path]) -> list[tuple[str, CorpusPhoto]]:
-    """Give (image id, photo), with the ids that answers give."""
-    rules = LabelRules.default()
-    photos = [photo for folder in folders for photo in list_photos(str(folder), rules=rules).photos]
-    return list(zip(image_ids(photos), photos, strict=True))
-
-
-def kind_of(image: str) -> str:
-    return image.split("/")[0]
-
-
-def copy(photos: Mapping[str, CorpusPhoto], images: Sequence[str], folder: Path) -> Path:
-    """Put some photos under a folder of their own, with their times, so that features kept of them serve."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for image in images:
-        photo = photos[image]
-        target = folder / kind_of(image) / photo.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(Path(photo.corpus.removeprefix("file://")) / photo.path, target)
-    return folder
 
 
 def left_out(

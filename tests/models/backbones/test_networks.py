@@ -69,7 +69,7 @@ def test_saved_weights_start_another_network(
     networks.initialise(other, str(tmp_path / "weights.npz"))
 
     assert (tmp_path / "weights.npz").stat().st_size < 5_000_000
-    assert cosine(np.asarray(other(photos(12), training=False)), features).min() > 0.999
+    assert cosine(np.asarray(other(photos(12), training=False)), features).min() > 0.998
 
 
 def test_keras_weights_files_start_a_network(

@@ -7,14 +7,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from models.backbones import dataset
-from models.backbones.augment import augment
 from models.backbones.train import main
 from models.backbones.trainer import Classes
-from models.errors import CorpusError
+from models.errors import CorpusError, SettingsError
 from models.records import NOT_FRUIT, Label
 
 COLOURS = {
@@ -61,7 +59,7 @@ def train(photos: Path, out: Path, *more: str) -> int:
         "--input-size",
         "32",
         "--photos-per-epoch",
-        "64",
+        "320",
     ]
     code = main(
         [
@@ -128,6 +126,28 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         dataset.load(tmp_path / "empty", 32, tmp_path / "cache")
 
 
+def test_a_fruit_that_is_left_out_is_not_seen(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    less = dataset.load(photos, 32, tmp_path / "cache", ["lime"])
+
+    assert {label.fruit for label in less.labels} == {"apple", "lemon", NOT_FRUIT}
+    assert train(photos, tmp_path / "lost", "--leave-out", "durian") == 1
+    assert "durian" in caplog.text
+
+
+def test_a_smaller_share_of_the_groups_lies_within_a_larger_one(photos: Path, tmp_path: Path) -> None:
+    loaded = dataset.load(photos, 32, tmp_path / "cache")
+    rows = np.flatnonzero(~loaded.validation)
+    quarter, half, whole = (
+        set(dataset.part_of_groups(loaded, rows, share).tolist()) for share in (0.25, 0.5, 1.0)
+    )
+
+    assert quarter < half < whole == set(rows.tolist())
+    with pytest.raises(SettingsError, match="--photos-share"):
+        dataset.part_of_groups(loaded, rows, 1.5)
+
+
 def test_a_photo_of_any_apple_allows_every_apple_class() -> None:
     classes = Classes.of([Label("apple"), Label("apple", "apple/gala"), Label("pear"), Label(NOT_FRUIT)])
 
@@ -160,37 +180,3 @@ def test_rare_kinds_and_rare_fruits_are_drawn_more_often_than_they_occur(
 
     assert weights.sum() == pytest.approx(1.0)
     assert weights[limes].sum() > limes.mean()
-
-
-def test_augmented_photos_keep_their_range_differ_and_repeat_with_the_seed() -> None:
-    rgba = np.random.default_rng(2).integers(0, 256, (6, 40, 40, 4), dtype=np.uint8)
-    first, second, third = (
-        augment(tf.constant(rgba), 32, generator).numpy()
-        for generator in (
-            tf.random.Generator.from_seed(1),
-            tf.random.Generator.from_seed(1),
-            tf.random.Generator.from_seed(2),
-        )
-    )
-
-    assert first.shape == (6, 32, 32, 3)
-    assert first.min() >= 0
-    assert first.max() <= 255
-    assert (first == second).all()
-    assert np.abs(first - third).mean() > 5
-
-
-def test_most_white_backgrounds_are_replaced() -> None:
-    rgba = np.full((64, 40, 40, 4), 255, np.uint8)
-    rgba[:, 12:28, 12:28, :3] = (200, 30, 40)
-    rgba[..., 3] = 0
-    rgba[:, 12:28, 12:28, 3] = 255
-    changed = augment(tf.constant(rgba), 32, tf.random.Generator.from_seed(3)).numpy()
-    saturation = (changed.max(3) - changed.min(3)).mean((1, 2))
-
-    untouched = augment(
-        tf.constant(np.concatenate([rgba[..., :3], np.full_like(rgba[..., 3:], 255)], 3)),
-        32,
-        tf.random.Generator.from_seed(3),
-    )
-    assert saturation.mean() > 1.1 * float((untouched.numpy().max(3) - untouched.numpy().min(3)).mean())
