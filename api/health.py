@@ -1,5 +1,7 @@
 """What machines ask: alive, ready, which version, and the description of the API."""
 
+from datetime import datetime
+
 from flask import Response, current_app, make_response
 from flask_openapi3 import APIBlueprint, Tag
 
@@ -28,21 +30,18 @@ def healthz() -> Response:
     responses={"200": ReadyBody, **documented("not_ready")},
 )
 def readyz() -> Response:
-    """Answers 200 once a verified bundle is loaded and warm."""
-    identifier = service().live.take()
-    return _fresh(
-        {"status": "ready", "bundle": {"version": identifier.version, "network": identifier.network}}
-    )
+    """Answers 200 once a verified bundle is loaded and warm, also while its store is out of reach."""
+    service().live.take()
+    return _fresh({"status": "ready", **_state()})
 
 
 @blueprint.get(
     "/version", operation_id="getVersion", summary="Versions", responses={"200": VersionBody, **documented()}
 )
 def version() -> Response:
-    """Version of the API and of the bundle that answers."""
-    identifier = service().live.peek()
-    bundle = {"version": identifier.version, "network": identifier.network} if identifier else None
-    return _fresh({"version": VERSION, "bundle": bundle})
+    """Version of the API and of the bundle that answers, and what the bundle store says. Each worker process
+    follows the store by itself: two requests may be answered by two workers."""
+    return _fresh({"version": VERSION, **_state()})
 
 
 @blueprint.get(
@@ -60,6 +59,32 @@ def version() -> Response:
 def openapi_json() -> Response:
     """Derived from the code that answers."""
     return make_response(current_app.api_doc)  # type: ignore[attr-defined]
+
+
+def _state() -> dict[str, object]:
+    live = service().live
+    served, seen = live.served, live.seen
+    return {
+        "bundle": {
+            "version": served.identifier.version,
+            "network": served.identifier.network,
+            "since": _instant(served.since),
+        }
+        if served
+        else None,
+        "store": {
+            "asked_at": _instant(seen.at),
+            "answers": seen.answered,
+            "current": seen.current,
+            "problem": seen.problem,
+        }
+        if seen
+        else None,
+    }
+
+
+def _instant(when: datetime) -> str:
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _fresh(body: dict[str, object]) -> Response:

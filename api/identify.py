@@ -56,10 +56,11 @@ def identify(query: IdentifyQuery) -> Response:
     """Photos are held in memory for this request only and are never written or logged. A photo that shows
     no fruit is answered 200 with `is_fruit.binary` false and rank `unknown`."""
     here = service()
-    identifier = here.live.take()
+    here.live.take()  # refuses before the body is read, and is not kept: a slow sender must not hold a bundle
     photos = read_photos(here.settings.max_photo_bytes, here.settings.max_request_bytes)
     started = time.perf_counter()
     with here.cores.slot():
+        identifier = here.live.take()
         found = identifier.identify(photos, top=query.top, limits=here.settings.photo_limits)
     lang = choose_language(query.lang, identifier.catalogue.languages)
     total_ms = 1000 * (time.perf_counter() - started)

@@ -1,53 +1,87 @@
-"""The bundle that answers: loaded, verified and warmed in the background, then read through one reference."""
+"""The bundle that answers: read through one reference, and swapped whole when the store names another."""
 
-import io
 import logging
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from PIL import Image
-
-import models
+from api.bundle_source import BundleSource, bundle_source
+from api.pace import Pace
 from api.problems import Refusal
 from api.settings import Settings
-from models.bundle import verify
-from models.errors import FruitsError, StoreEmpty
+from models.errors import FruitsError, LocationError, StoreEmpty, StoreError
 from models.identifier import Identifier
-from models.store import open_store
+from models.store import Pointer
 
 log = logging.getLogger(__name__)
-DEFAULT_FOLDER = Path(models.__file__).parent / "pretrained" / "default"
+# What may pass by itself. Anything else that a bundle raises, it would raise again.
+_PASSING = (StoreError, LocationError, OSError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A bundle at work, and since when in this process."""
+
+    identifier: Identifier
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the last look at the store gave.
+
+    Attributes:
+        at: when it ended.
+        answered: whether the store said what is current, be it nothing.
+        current: the version that it names.
+        problem: code of the error that keeps that version from being served, or the store from answering.
+    """
+
+    at: datetime
+    answered: bool
+    current: str | None = None
+    problem: str | None = None
 
 
 class LiveBundle:
-    """Holds the current identifier; a request takes it once and keeps it to its end.
+    """Holds the current identifier and follows its source; a request takes it once and keeps it to its end.
+
+    The one before is released with the last request that holds it. Whatever goes wrong, the bundle at work
+    stays; one that cannot be served is refused once, and not tried again until the pointer changes.
 
     Args:
-        load: makes a verified, warm identifier, or raises.
-        retry_s: seconds between two tries.
+        source: names, fetches and loads bundles.
+        pace: how long to wait between two looks at it.
     """
 
-    def __init__(self, load: Callable[[], Identifier], retry_s: float) -> None:
-        self._load = load
-        self._retry_s = retry_s
-        # One reference, replaced whole: readers need no lock and never see half a bundle.
-        self._identifier: Identifier | None = None
+    def __init__(self, source: BundleSource, pace: Pace) -> None:
+        self._source = source
+        self._pace = pace
+        # References to what never changes, replaced whole: readers need no lock and never see half a bundle.
+        self._served: Served | None = None
+        self._seen: Look | None = None
+        self._refused: tuple[Pointer, str] | None = None
         self._tried = threading.Event()
         self._stopped = threading.Event()
 
     def start(self, wait_s: float) -> None:
-        """Start loading in a thread of this process and wait for the first try, at most `wait_s` seconds."""
+        """Start following in a thread of this process; wait for the first look, at most `wait_s` seconds."""
         threading.Thread(target=self._run, name="live-bundle", daemon=True).start()
         self._tried.wait(wait_s)
 
     def stop(self) -> None:
-        """Stop trying."""
+        """Stop following."""
         self._stopped.set()
 
-    def peek(self) -> Identifier | None:
-        """Give the current identifier, or None until there is one."""
-        return self._identifier
+    @property
+    def served(self) -> Served | None:
+        """What answers now; None until there is a bundle."""
+        return self._served
+
+    @property
+    def seen(self) -> Look | None:
+        """What the store said last; None before it was asked, and for a source that never moves."""
+        return self._seen if self._source.moves else None
 
     def take(self) -> Identifier:
         """Give the current identifier.
@@ -55,57 +89,102 @@ class LiveBundle:
         Raises:
             Refusal: nothing is loaded yet.
         """
-        identifier = self._identifier
-        if identifier is None:
-            retry_after = {"Retry-After": str(max(1, round(self._retry_s)))}
+        served = self._served
+        if served is None:
+            retry_after = {"Retry-After": str(max(1, round(self._pace.retry_s)))}
             raise Refusal(
                 "not_ready", "The fruit index is still being loaded. Try again shortly.", retry_after
             )
-        return identifier
+        return served.identifier
 
     def _run(self) -> None:
-        while not self._stopped.is_set() and self._identifier is None:
-            try:
-                self._identifier = self._load()
-                log.info("bundle loaded", extra={"bundle": self._identifier.version})
-            except FruitsError as error:
-                log.error("no bundle loaded: %s", error, extra={"code": error.code})
-            except Exception:
-                log.exception("no bundle loaded")
+        self._serve_last_good()
+        while not self._stopped.is_set():
+            wait_s = self._look()
             self._tried.set()
-            if self._identifier is None:
-                self._stopped.wait(self._retry_s)
+            if self._served is not None and not self._source.moves:
+                return
+            self._stopped.wait(wait_s)
+
+    def _serve_last_good(self) -> None:
+        """Serve from this machine's disk at once, whether or not the store answers."""
+        try:
+            identifier = self._source.last_good()
+        except FruitsError as error:
+            log.warning("the last good bundle cannot be served: %s", error, extra={"code": error.code})
+        except Exception:
+            log.exception("the last good bundle cannot be served")
+        else:
+            if identifier is not None:
+                self._serve(identifier, "last good bundle loaded from the cache")
+
+    def _look(self) -> float:
+        """Look at the store once, serve what it names, and give the seconds until the next look."""
+        try:
+            pointer = self._source.current()
+        except Exception as error:  # noqa: BLE001 - the outermost edge of this thread; logged by _failed
+            self._failed(error, answered=False)
+            return self._pace.after_failure()
+        if pointer is None:
+            self._failed(StoreEmpty("it holds no bundle yet; publish one with `python -m batch build`"))
+            return self._pace.after_success()
+        return self._follow(pointer)
+
+    def _follow(self, pointer: Pointer) -> float:
+        served = self._served
+        if served is not None and served.identifier.version == pointer.version:
+            self._refused = None
+            self._went_well(pointer)
+            return self._pace.after_success()
+        if self._refused is not None and self._refused[0] == pointer:
+            self._seen = Look(datetime.now(UTC), True, pointer.version, self._refused[1])
+            return self._pace.after_success()
+        try:
+            self._serve(self._source.load(pointer.version), "bundle loaded")
+        except _PASSING as error:
+            self._failed(error, pointer)
+            return self._pace.after_failure()
+        except Exception as error:  # noqa: BLE001 - the outermost edge of this thread; logged by _failed
+            self._refused = (pointer, _code(error))
+            self._failed(error, pointer)
+        else:
+            self._refused = None
+            self._went_well(pointer)
+        return self._pace.after_success()
+
+    def _serve(self, identifier: Identifier, said: str) -> None:
+        self._served = Served(identifier, datetime.now(UTC))
+        log.info(said, extra={"bundle": identifier.version})
+
+    def _went_well(self, pointer: Pointer) -> None:
+        if self._seen is not None and self._seen.problem is not None:
+            log.info("all is well with the bundle store again", extra={"bundle": pointer.version})
+        self._seen = Look(datetime.now(UTC), True, pointer.version)
+
+    def _failed(self, error: Exception, pointer: Pointer | None = None, *, answered: bool = True) -> None:
+        """Note a failure; log it when it is another one than at the look before."""
+        before, version = self._seen, pointer.version if pointer else None
+        self._seen = Look(datetime.now(UTC), answered, version, _code(error))
+        if before is not None and (before.current, before.problem) == (version, self._seen.problem):
+            return
+        serving = self._served.identifier.version if self._served else None
+        doing = f"{serving} goes on serving" if serving else "there is none to serve"
+        log.log(
+            logging.WARNING if serving else logging.ERROR,
+            "bundle %s: %s; %s",
+            f"{version} cannot be served" if version else "store cannot be followed",
+            error,
+            doing,
+            extra={"code": self._seen.problem, "bundle": serving},
+            # What nobody foresaw needs its stack to be understood.
+            exc_info=None if isinstance(error, FruitsError) else error,
+        )
 
 
 def live_bundle(settings: Settings) -> LiveBundle:
     """Make the holder for the configured store, or for the default bundle when none is configured."""
-    return LiveBundle(lambda: load_identifier(settings), settings.store_retry_s)
+    return LiveBundle(bundle_source(settings), Pace(settings.store_poll_s, settings.store_retry_s))
 
 
-def load_identifier(settings: Settings) -> Identifier:
-    """Fetch the current bundle if it is remote, verify every file of it, load it and answer one photo.
-
-    Raises:
-        FruitsError: the store, the bundle or one of its files is unusable.
-    """
-    folder = _current_folder(settings)
-    identifier = Identifier.load(folder, manifest=verify(folder))
-    identifier.identify([_grey_photo()])
-    return identifier
-
-
-def _current_folder(settings: Settings) -> Path:
-    if settings.store is None:
-        return DEFAULT_FOLDER
-    bundles = open_store(settings.store, settings.s3)
-    pointer = bundles.current()
-    if pointer is None:
-        raise StoreEmpty(f"{settings.store} holds no bundle yet; publish one with `python -m batch build`.")
-    return bundles.fetch(pointer.version, settings.cache_folder)
-
-
-def _grey_photo() -> bytes:
-    """Make a photo whose only purpose is to run every step once before the first user does."""
-    file = io.BytesIO()
-    Image.new("RGB", (256, 256), (128, 128, 128)).save(file, "JPEG")
-    return file.getvalue()
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, FruitsError) else "error"

@@ -106,6 +106,24 @@ class BundleBody(BaseModel):
     network: str
 
 
+class ServedBundleBody(BundleBody):
+    since: str = Field(description="When this process began to serve it: ISO 8601, UTC.")
+
+
+class StoreBody(BaseModel):
+    """What the bundle store said when it was last asked which bundle is current."""
+
+    asked_at: str = Field(description="ISO 8601, UTC.")
+    answers: bool = Field(
+        description="Whether it said which is current; until it does, the last good bundle goes on serving."
+    )
+    current: str | None = Field(description="The version that it names; null when it named none.")
+    problem: str | None = Field(
+        description="Stable name of what keeps the store from answering or that version from being served; "
+        "null when all is well."
+    )
+
+
 class TimingBody(BaseModel):
     """Milliseconds; `total` runs from the last byte received to the answer, waiting for a core included."""
 
@@ -200,11 +218,16 @@ class HealthBody(BaseModel):
     status: str = Field(description="`ok`: the process is alive.")
 
 
+STORE = "Null before the store was asked, and without one, when the default bundle answers."
+
+
 class ReadyBody(BaseModel):
     status: str = Field(description="`ready`: a verified bundle is loaded and warm.")
-    bundle: BundleBody
+    bundle: ServedBundleBody
+    store: StoreBody | None = Field(description=STORE)
 
 
 class VersionBody(BaseModel):
     version: str = Field(description="Version of the API.")
-    bundle: BundleBody | None = Field(description="The loaded bundle; null until there is one.")
+    bundle: ServedBundleBody | None = Field(description="The bundle that answers; null until there is one.")
+    store: StoreBody | None = Field(description=STORE)

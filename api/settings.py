@@ -7,9 +7,10 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from models.errors import SettingsError
+from models.errors import RegionRefused, SettingsError
 from models.locations import S3Options
 from models.photo import PhotoLimits
+from models.regions import check_region, is_loopback
 
 PREFIX = "FRUITS_"
 
@@ -28,13 +29,23 @@ class Settings:
         "Bundle store to serve from: a folder, `file://` or `s3://bucket/prefix`",
         unset="the default bundle",
     )
-    cache: str = _setting("~/.cache/fruits/bundles", "Folder that keeps bundles fetched from S3")
+    cache: str = _setting(
+        "~/.cache/fruits/bundles",
+        "Folder for bundles fetched from S3 and the note of the last good one, for a start without the store",
+    )
     s3_endpoint: str | None = _setting(
         None, "S3-compatible endpoint, such as `http://127.0.0.1:9000`", unset="Amazon S3"
     )
     s3_region: str | None = _setting(None, "Region of the bucket; must lie in the EU", unset="found by boto3")
     s3_profile: str | None = _setting(None, "Profile of `~/.aws/config` to use", unset="found by boto3")
-    store_retry_s: float = _setting(10.0, "Seconds between two tries to load a bundle", lowest=0.01)
+    store_poll_s: float = _setting(
+        30.0, "Seconds between two looks at which bundle the store names as current", lowest=0.01
+    )
+    store_retry_s: float = _setting(
+        10.0,
+        "Seconds until a failed look or download is tried again; doubled each time, to 120 at most",
+        lowest=0.01,
+    )
     bind: str = _setting("127.0.0.1:8000", "Address and port to listen on")
     workers: int = _setting(2, "Worker processes", lowest=1)
     threads: int = _setting(16, "Threads a worker: requests that it can hold at once", lowest=1)
@@ -58,7 +69,8 @@ class Settings:
         """Read the `FRUITS_*` variables; an empty one counts as unset.
 
         Raises:
-            SettingsError: a variable is unknown, or its value is of the wrong kind or out of range.
+            SettingsError: a variable is unknown, its value is of the wrong kind or out of range, or the
+                region is outside the European Union.
         """
         given = {
             k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith(PREFIX)
@@ -66,7 +78,9 @@ class Settings:
         known = {variable(f): f for f in fields(cls)}
         for name in sorted(given.keys() - known.keys()):
             raise SettingsError(f"{name} is not a setting.{_suggestion(name, list(known))}")
-        return cls(**{known[k].name: _parse(known[k], v) for k, v in given.items() if v.strip()})
+        settings = cls(**{known[k].name: _parse(known[k], v) for k, v in given.items() if v.strip()})
+        settings._check_region()
+        return settings
 
     @property
     def s3(self) -> S3Options:
@@ -80,8 +94,17 @@ class Settings:
 
     @property
     def cache_folder(self) -> Path:
-        """Where fetched bundles lie."""
+        """Where fetched bundles lie, one folder a store."""
         return Path(self.cache).expanduser()
+
+    def _check_region(self) -> None:
+        # A server on this machine may be told any region: nothing leaves it.
+        if self.s3_region is None or is_loopback(self.s3_endpoint):
+            return
+        try:
+            check_region(self.s3_region, f"{PREFIX}S3_REGION")
+        except RegionRefused as error:
+            raise SettingsError(str(error)) from error
 
 
 def variable(setting: "Field[Any]") -> str:

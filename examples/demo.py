@@ -63,7 +63,8 @@ def _run(work: Path) -> None:
     _announce(2, "Build a bundle from the corpus with Spark, and publish it")
     _build(work / "corpus", work / "store")
     _announce(3, "Start the API on that bundle")
-    with local_server({"FRUITS_STORE": str(work / "store")}, work / "server.log") as base:
+    settings = {"FRUITS_STORE": str(work / "store"), "FRUITS_CACHE": str(work / "cache")}
+    with local_server(settings, work / "server.log") as base:
         print(f"    gunicorn answers at {base}")
         _announce(4, "Identify the photos to ask about, as a phone would")
         _ask_about_drawings(base, work / "asked")

@@ -1,7 +1,7 @@
 """Keras layers with the same results and less work on a processor: a network trains about twice as fast.
 
 Keras 3 composes batch normalisation of ten elementwise operations, and TensorFlow's gradient of a depthwise
-convolution costs several times the convolution. `python -m tests.bench` prints both ways side by side.
+convolution costs several times the convolution. `make bench ARGS="-k training"` times both ways in one run.
 """
 
 from collections.abc import Callable

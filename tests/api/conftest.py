@@ -150,6 +150,7 @@ class Server:
 def gunicorn(application: str, *arguments: str, cwd: Path = ROOT, **environ: str) -> Iterator[Server]:
     """Run the real gunicorn with the product's configuration on a free port until the block ends."""
     given = {k: v for k, v in os.environ.items() if not k.startswith("FRUITS_")}
+    cache = tempfile.TemporaryDirectory()
     command = [
         sys.executable,
         "-m",
@@ -164,7 +165,7 @@ def gunicorn(application: str, *arguments: str, cwd: Path = ROOT, **environ: str
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env={**given, "FRUITS_BIND": "127.0.0.1:0", **environ},
+        env={**given, "FRUITS_BIND": "127.0.0.1:0", "FRUITS_CACHE": cache.name, **environ},
         stderr=subprocess.PIPE,
         stdout=log,
         text=True,
@@ -184,6 +185,7 @@ def gunicorn(application: str, *arguments: str, cwd: Path = ROOT, **environ: str
             process.terminate()
             process.communicate(timeout=60)
         log.close()
+        cache.cleanup()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from flask import Flask
 
 from api import create_app
 from api.live_bundle import LiveBundle
+from api.pace import Pace
 from api.request_log import configure_logging
 from api.settings import Settings
 from models.catalogue import Catalogue
@@ -23,6 +24,7 @@ from models.records import (
     Similar,
     VarietyScore,
 )
+from models.store import Pointer
 
 # "dekopon" is a fruit that somebody's corpus may hold and that has no facts.
 CATALOGUE = Catalogue.default().with_fruits(["dekopon"])
@@ -68,10 +70,63 @@ class FakeIdentifier:
         return Identification(IsFruit(0.98, 0.5, True), self.answer, results[:top], tuple(reports), timing)
 
 
+class FakeSource:
+    """A source whose looks have the first of some outcomes until a test says `advance`.
+
+    An outcome is an identifier to be loaded, None for an empty store, an exception that the store raises, or
+    a pair of version and exception that loading that version raises. Each has a pointer of its own.
+    """
+
+    moves = True
+
+    def __init__(self, outcomes: Sequence[Any], last_good: Any = None) -> None:
+        self._outcomes = list(outcomes)
+        self._shown: Any = None
+        self._last_good = last_good
+        self._changed = threading.Condition()
+        self.looks = 0
+        self.loaded: list[str] = []
+
+    def last_good(self) -> Any:
+        if isinstance(self._last_good, Exception):
+            raise self._last_good
+        return self._last_good
+
+    def current(self) -> Pointer | None:
+        outcome = self._shown = self._outcomes[0]
+        with self._changed:
+            self.looks += 1
+            self._changed.notify_all()
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is None:
+            return None
+        version = outcome[0] if isinstance(outcome, tuple) else outcome.version
+        return Pointer(version, etag=str(len(self._outcomes)))
+
+    def load(self, version: str) -> Any:
+        self.loaded.append(version)
+        if isinstance(self._shown, tuple):
+            raise self._shown[1]
+        return self._shown
+
+    def advance(self) -> None:
+        """Go to the next outcome and wait until all that comes of it is done."""
+        self._outcomes.pop(0)
+        # One look may have begun before; the second is over when the third begins.
+        self.wait_for_looks(3)
+
+    def wait_for_looks(self, count: int) -> None:
+        """Wait until the source was asked `count` times more."""
+        with self._changed:
+            goal = self.looks + count
+            assert self._changed.wait_for(lambda: self.looks >= goal, timeout=30)
+
+
 def make_app(settings: Settings | None = None, identifier: Any = None) -> Flask:
     """Make the application around a fake identifier; gunicorn calls it without arguments."""
     if identifier is None:
         configure_logging()
-    live = LiveBundle(lambda: identifier or FakeIdentifier(), retry_s=60)
+    live = LiveBundle(FakeSource([identifier or FakeIdentifier()]), Pace(60, 60))
     live.start(wait_s=30)
     return create_app(settings or Settings.from_environ(), live)

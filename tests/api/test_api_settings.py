@@ -56,6 +56,19 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
         Settings.from_environ({name: value})
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-2", "eu-central-2", "nowhere"])
+def test_a_region_outside_the_european_union_is_refused_before_anything_starts(region: str) -> None:
+    given = {"FRUITS_STORE": "s3://bucket", "FRUITS_S3_REGION": region}
+    with pytest.raises(
+        SettingsError, match=f"FRUITS_S3_REGION is {region}; only regions inside the European"
+    ):
+        Settings.from_environ(given)
+    with pytest.raises(SettingsError, match="FRUITS_S3_REGION"):
+        Settings.from_environ({**given, "FRUITS_S3_ENDPOINT": "https://s3.example.org"})
+    assert Settings.from_environ({**given, "FRUITS_S3_ENDPOINT": "http://127.0.0.1:9000"}).s3_region == region
+    assert Settings.from_environ({**given, "FRUITS_S3_REGION": "eu-west-3"}).s3_region == "eu-west-3"
+
+
 def test_limits_of_the_decoder_follow_the_settings() -> None:
     limits = Settings(max_photo_bytes=5, max_photo_pixels=6).photo_limits
     assert (limits.max_bytes, limits.max_pixels) == (5, 6)

@@ -13,8 +13,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from api import create_app
-from api.live_bundle import load_identifier
-from api.settings import Settings
+from api.bundle_source import DefaultSource
 from models.identifier import Identifier
 from models.store import open_store
 
@@ -28,7 +27,8 @@ def folder(default_bundle: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def loaded(folder: Path) -> Identifier:
-    return load_identifier(Settings())
+    source = DefaultSource()
+    return source.load(source.current().version)
 
 
 @pytest.fixture
