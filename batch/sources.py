@@ -8,7 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import NotFoundError
+from obstore.exceptions import BaseError
 
 from batch.corpus import CorpusPhoto, Reader, image_ids, list_photos, uses_hadoop
 from batch.settings import BuildSettings
@@ -92,8 +92,13 @@ def _credits(uri: str, settings: BuildSettings, reader: Reader) -> Mapping[str, 
         return {}
     try:
         data = bytes(obstore.get(open_location(uri, settings.s3).objects, CREDITS_FILE).bytes())
-    except (NotFoundError, FileNotFoundError):
+    except FileNotFoundError:
         return {}
+    except BaseError as error:
+        raise CorpusError(
+            f"{CREDITS_FILE} of {uri} cannot be read: {str(error).splitlines()[0]}. "
+            "Try again, or check that the credentials in use may read it."
+        ) from error
     rows = csv.DictReader(StringIO(data.decode("utf-8-sig", "replace")))
     if list(rows.fieldnames or []) != ["folder", "credit"]:
         raise CorpusError(

@@ -4,6 +4,7 @@ London (eu-west-2) and Zurich (eu-central-2) carry an `eu-` name and are not in 
 """
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from models.errors import RegionRefused
@@ -21,6 +22,10 @@ EU_REGIONS = (
 )
 
 
+_AWS_HOST = re.compile(r"\.(?:amazon(?:aws|webservices)\.[a-z.]+|api\.aws)$")
+_REGION_IN_HOST = re.compile(r"(?<![a-z0-9])[a-z]{2,5}(?:-[a-z]+){1,3}-\d+(?![a-z0-9])")
+
+
 def check_region(region: str | None, subject: str = "the AWS region") -> None:
     """Refuse a region that is not on the allow-list.
 
@@ -36,6 +41,21 @@ def check_region(region: str | None, subject: str = "the AWS region") -> None:
             f"{subject} is {region or 'not known'}; only regions inside the European Union are used: "
             f"{', '.join(EU_REGIONS)}. Choose one of them and move the data there."
         )
+
+
+def check_endpoint(endpoint_url: str) -> None:
+    """Refuse an address of AWS that lies in a region off the allow-list, or names none and so is served from
+    the United States.
+
+    Servers that are not of AWS pass: their bucket's region is asked for.
+
+    Raises:
+        RegionRefused: the host is of AWS and its region is not one of `EU_REGIONS`.
+    """
+    host = urlsplit(endpoint_url).hostname or ""
+    if _AWS_HOST.search(host):
+        for region in _REGION_IN_HOST.findall(host) or [None]:
+            check_region(region, f"the region of the endpoint {endpoint_url}")
 
 
 def is_loopback(endpoint_url: str | None) -> bool:

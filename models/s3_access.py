@@ -1,4 +1,6 @@
-"""Opens an S3 bucket: credentials through boto3, the regions checked, then objects through obstore.
+"""Opens an S3 bucket: the regions checked, credentials through boto3, then objects through obstore.
+
+A region outside the European Union is refused before credentials are looked for and before any call.
 
 obstore reads `AWS_*` variables of its own and lets `AWS_ENDPOINT_URL_S3` win over `endpoint=`; everything
 that decides where bytes go is therefore passed explicitly, as boto3 resolved it, so that the endpoint whose
@@ -9,13 +11,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from models.errors import LocationInvalid, LocationMissing, StoreUnavailable
-from models.regions import DEFAULT_REGION, check_region, is_loopback
+from models.regions import DEFAULT_REGION, check_endpoint, check_region, is_loopback
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -40,17 +43,19 @@ def open_bucket(bucket: str, prefix: str, options: "S3Options") -> S3Store:
         LocationInvalid: the endpoint or the region is malformed.
         StoreUnavailable: no credentials, no access, or no answer.
     """
-    session = _session(options.profile)
-    region = options.region or session.region_name or DEFAULT_REGION
-    client = _client(session, options.endpoint_url, region)
-    local = is_loopback(client.meta.endpoint_url)
+    session = _session(options)
+    region = str(session.region_name)
+    endpoint = _endpoint(session, options.endpoint_url, region)
+    local = is_loopback(endpoint)
     if not local:
         check_region(region, "the AWS region")
-    own_region = bucket_region(client, bucket, guarded=not local)
+        check_endpoint(endpoint)
+    _require_credentials(session)
+    own_region = bucket_region(_client(session, endpoint, region), bucket, guarded=not local)
     if not local:
         check_region(own_region, f"the region of bucket {bucket}")
-        client = _client(session, options.endpoint_url, str(own_region))
-    return _objects(session, bucket, prefix, client.meta.endpoint_url, own_region or region)
+        endpoint = _endpoint(session, options.endpoint_url, str(own_region))
+    return _objects(session, bucket, prefix, endpoint, own_region or region)
 
 
 def bucket_region(client: Any, bucket: str, *, guarded: bool = True) -> str | None:
@@ -95,9 +100,26 @@ def _reported_region(answer: dict[str, Any]) -> str | None:
     return str(region) if region else None
 
 
-def _session(profile: str | None) -> boto3.Session:
+def _session(options: "S3Options") -> boto3.Session:
+    """Read the AWS configuration; the region asked for is also where credentials will be asked for."""
     try:
-        session = boto3.Session(profile_name=profile)
+        session = boto3.Session(profile_name=options.profile, region_name=options.region)
+        if session.region_name is None:  # without one, credentials of a role would be asked for in the US
+            session = boto3.Session(profile_name=options.profile, region_name=DEFAULT_REGION)
+        return session
+    except BotoCoreError as error:
+        raise StoreUnavailable(
+            f"the AWS configuration cannot be read: {error}. Check the profile."
+        ) from error
+
+
+def _endpoint(session: boto3.Session, endpoint_url: str | None, region: str) -> str:
+    """Resolve where requests will go, without a call and without looking for credentials."""
+    return str(_client(session, endpoint_url, region, signature_version=UNSIGNED).meta.endpoint_url)
+
+
+def _require_credentials(session: boto3.Session) -> None:
+    try:
         found = session.get_credentials() is not None
     except BotoCoreError as error:
         raise StoreUnavailable(f"the AWS credentials cannot be read: {error}. Check the profile.") from error
@@ -106,11 +128,11 @@ def _session(profile: str | None) -> boto3.Session:
             "no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile "
             "(`aws configure`, `aws sso login`), or run under a role"
         )
-    return session
 
 
-def _client(session: boto3.Session, endpoint_url: str | None, region: str) -> Any:
+def _client(session: boto3.Session, endpoint_url: str | None, region: str, **settings: Any) -> Any:
     config = Config(
+        **settings,
         connect_timeout=_CONNECT_TIMEOUT_S,
         read_timeout=_READ_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": 3},
@@ -142,6 +164,8 @@ def _objects(session: boto3.Session, bucket: str, prefix: str, endpoint: str, re
         aws_endpoint_url_s3=endpoint,
         virtual_hosted_style_request=False,
         skip_signature=False,
+        unsigned_payload=False,  # each request carries the SHA-256 of its body in its signature ...
+        checksum_algorithm="SHA256",  # ... and S3 keeps it beside the object
         conditional_put="etag",
         credential_provider=Boto3CredentialProvider(session),
         client_options=client_options,

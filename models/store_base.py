@@ -8,6 +8,7 @@ publisher looked: a crash or a second publisher never leaves half a bundle curre
 """
 
 import json
+import secrets
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,8 +119,14 @@ class Store(ABC):
 
 
 def pointer_bytes(version: str) -> bytes:
-    """Write the pointer's content; the time to the microsecond makes each publication's bytes its own."""
-    return json.dumps({"version": version, "published_at": datetime.now(UTC).isoformat()}).encode()
+    """Write the pointer's content; a random name makes each publication's bytes, and so its etag, its own."""
+    return json.dumps(
+        {
+            "version": version,
+            "published_at": datetime.now(UTC).isoformat(),
+            "publication": secrets.token_hex(8),
+        }
+    ).encode()
 
 
 def parse_pointer(data: bytes, etag: str, uri: str) -> Pointer:

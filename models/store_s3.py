@@ -1,17 +1,30 @@
-"""A store on S3 or a compatible server: conditional writes of the pointer, verified downloads."""
+"""A store on S3 or a compatible server: conditional writes of the pointer, every byte checked both ways.
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+    <version>/manifest.json.claim    written first: the manifest that the files of this version belong to
+    <version>/...                    the files
+    <version>/manifest.json          written last: the bundle is whole
+
+Two builds that end in the same second with the same content may differ in their reports, and have the same
+version. Whoever writes the claim first owns the version, so that files of the other never come between.
+"""
+
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, PreconditionError
 
+from models.bucket_objects import BucketObjects, in_parallel
 from models.bundle import verify
 from models.disk import disk_errors, move_into_place, partial_folder, remove_folder
-from models.errors import BundleCorrupt, BundleError, LocationMissing, StoreError, StoreUnavailable
+from models.errors import (
+    BundleCorrupt,
+    BundleError,
+    FruitsError,
+    LocationMissing,
+    StoreError,
+    StoreUnavailable,
+)
 from models.locations import Location
 from models.manifest import MANIFEST, Manifest, is_version
 from models.store_base import POINTER, Pointer, Store, parse_pointer, pointer_bytes
@@ -19,10 +32,8 @@ from models.store_base import POINTER, Pointer, Store, parse_pointer, pointer_by
 if TYPE_CHECKING:
     from obstore import PutMode
 
-_PARALLEL_TRANSFERS = 4
-_CHUNK_BYTES = 4 * 1024 * 1024
-
-_Result = TypeVar("_Result")
+_CLAIM = f"{MANIFEST}.claim"
+_NO_ETAG = '"00000000000000000000000000000000"'
 
 
 class BucketStore(Store):
@@ -31,19 +42,17 @@ class BucketStore(Store):
     def __init__(self, location: Location) -> None:
         """Take an open location on S3."""
         self.uri = location.uri
-        self._objects = location.objects
+        self._objects = BucketObjects(location)
 
     def current(self) -> Pointer | None:
         """Read the pointer; its etag is the one that S3 gave."""
-        found = self._read(POINTER)
+        found = self._objects.read(POINTER)
         return parse_pointer(*found, self.uri) if found else None
 
     def versions(self) -> list[str]:
         """List the complete bundles, oldest first."""
-        with self._answered("listing"):
-            listing = obstore.list_with_delimiter(self._objects)
-        names = sorted(name for name in map(_last_part, listing["common_prefixes"]) if is_version(name))
-        complete = _in_parallel(lambda name: self._read(f"{name}/{MANIFEST}") is not None, names)
+        names = [name for name in self._objects.folders() if is_version(name)]
+        complete = in_parallel(lambda name: self._objects.exists(f"{name}/{MANIFEST}"), names)
         return [name for name, whole in zip(names, complete, strict=True) if whole]
 
     def fetch(self, version: str, cache: Path) -> Path:
@@ -55,7 +64,10 @@ class BucketStore(Store):
                 return final
             manifest_bytes, manifest = self._manifest(version)
             with partial_folder(final) as partial:
-                _in_parallel(lambda name: self._download(f"{version}/{name}", partial / name), manifest.files)
+                in_parallel(
+                    lambda file: self._objects.download(f"{version}/{file[0]}", file[1], partial / file[0]),
+                    manifest.files.items(),
+                )
                 (partial / MANIFEST).write_bytes(manifest_bytes)
                 verify(partial)
                 while not move_into_place(partial, final) and not _is_whole(final, version):
@@ -63,42 +75,88 @@ class BucketStore(Store):
         return final
 
     def _add(self, folder: Path, manifest: Manifest) -> None:
-        version = manifest.version
-        sealed = (folder / MANIFEST).read_bytes()
-        if self._read(f"{version}/{MANIFEST}") is None:
-            _in_parallel(lambda name: self._put(f"{version}/{name}", folder / name), manifest.files)
-            with suppress(AlreadyExistsError):  # a twin was faster: was it the same bundle?
-                self._put(f"{version}/{MANIFEST}", sealed, "create")
-        if self._manifest(version)[0] != sealed:
-            raise StoreError(
-                f"{self.uri}/{version} is there already with other content; build again for a new version"
-            )
+        version, sealed = manifest.version, (folder / MANIFEST).read_bytes()
+        if not self._holds(version, sealed):
+            self._claim(version, sealed)
+            in_parallel(lambda name: self._objects.put(f"{version}/{name}", folder / name), manifest.files)
+            self._objects.put(f"{version}/{MANIFEST}", sealed)
         self._check(version)
+
+    def _holds(self, version: str, sealed: bytes) -> bool:
+        """Tell whether the bundle with this manifest is complete.
+
+        Raises:
+            StoreError: another one of that version is.
+        """
+        found = self._objects.read(f"{version}/{MANIFEST}")
+        if found and found[0] != sealed:
+            raise self._other_content(version)
+        return found is not None
+
+    def _claim(self, version: str, sealed: bytes) -> None:
+        """Make sure that nobody uploads another bundle under the same version.
+
+        Raises:
+            StoreError: somebody does, or the server ignores conditions.
+        """
+        path = f"{version}/{_CLAIM}"
+        try:
+            self._objects.put(path, sealed, "create")
+        except AlreadyExistsError:
+            found = self._objects.read(path)
+            if found is None or found[0] != sealed:
+                raise self._other_content(version) from None
+        conditions: tuple[PutMode, ...] = ("create", {"e_tag": _NO_ETAG})
+        for condition in conditions:
+            with suppress(AlreadyExistsError, PreconditionError):
+                self._objects.put(path, sealed, condition)
+                raise StoreError(
+                    f"{self.uri}: the server ignores the conditions If-None-Match and If-Match, so that two "
+                    "publishers could mix their bundles; use a server that honours them"
+                )
 
     def _check(self, version: str) -> None:
         _, manifest = self._manifest(version)
-        with self._answered(f"listing {version}"):
-            listed = obstore.list_with_delimiter(self._objects, version)["objects"]
-        sizes = {_last_part(entry["path"]): entry["size"] for entry in listed}
-        for name, entry in manifest.files.items():
-            if (size := sizes.get(name, "no")) != entry.bytes:
-                where = f"{self.uri}/{version}/{name}"
-                raise BundleCorrupt(f"{where} has {size} bytes, {entry.bytes} were sealed")
+        in_parallel(lambda file: self._objects.check(f"{version}/{file[0]}", file[1]), manifest.files.items())
 
     def _point(self, version: str, expected: Pointer | None) -> Pointer:
         data = pointer_bytes(version)
-        mode: PutMode = {"e_tag": expected.etag} if expected else "create"
         try:
-            etag = self._put(POINTER, data, mode)
-        except (AlreadyExistsError, PreconditionError) as error:
-            found = self._read(POINTER)
-            if found is None or found[0] != data:  # equal: our own write, whose answer was lost and retried
-                raise self._conflict(self.current()) from error
-            etag = found[1]
-        return Pointer(version, etag)
+            return Pointer(version, self._move(data, expected))
+        except (AlreadyExistsError, PreconditionError, LocationMissing, StoreUnavailable) as error:
+            found = self._after_all(version)
+            if found and found[0] == data:  # our own write, whose answer was lost
+                return Pointer(version, found[1])
+            pointer = parse_pointer(*found, self.uri) if found else None
+            if pointer == expected and isinstance(error, FruitsError):
+                raise
+            raise self._conflict(pointer) from error
+
+    def _after_all(self, version: str) -> tuple[bytes, str] | None:
+        """Read the pointer after a write of it that did not go as it should."""
+        try:
+            return self._objects.read(POINTER)
+        except StoreUnavailable as error:
+            raise StoreUnavailable(
+                f"{error}. Whether {version} was made current is not known; `bundles list` tells once the "
+                "store answers"
+            ) from error
+
+    def _move(self, data: bytes, expected: Pointer | None) -> str:
+        """Write the pointer, on condition, and give its ETag."""
+        if expected is None:
+            return self._objects.put(POINTER, data, "create")
+        try:
+            return self._objects.put(POINTER, data, {"e_tag": expected.etag})
+        except PreconditionError:
+            # Ceph 16 compares If-Match with its own ETag without the quotes that HTTP asks for: there, no
+            # well-formed condition ever holds. The other spelling is as much of a condition.
+            if self.current() != expected:
+                raise
+            return self._objects.put(POINTER, data, {"e_tag": expected.etag.strip('"')})
 
     def _manifest(self, version: str) -> tuple[bytes, Manifest]:
-        found = self._read(f"{version}/{MANIFEST}")
+        found = self._objects.read(f"{version}/{MANIFEST}")
         if found is None:
             raise self._missing(version)
         try:
@@ -109,45 +167,11 @@ class BucketStore(Store):
             raise BundleCorrupt(f"{self.uri}/{version}/{MANIFEST} is that of {manifest.version}")
         return found[0], manifest
 
-    def _read(self, path: str) -> tuple[bytes, str] | None:
-        with self._answered(f"reading {path}"):
-            try:
-                answer = obstore.get(self._objects, path)
-                return bytes(answer.bytes()), answer.meta["e_tag"] or ""
-            except FileNotFoundError:
-                return None
-
-    def _put(self, path: str, content: Path | bytes, mode: "PutMode" = "overwrite") -> str:
-        with self._answered(f"writing {path}"):
-            return obstore.put(self._objects, path, content, mode=mode)["e_tag"] or ""
-
-    def _download(self, path: str, target: Path) -> None:
-        with target.open("xb") as file, self._answered(f"reading {path}"):
-            try:
-                answer = obstore.get(self._objects, path)
-            except FileNotFoundError as error:
-                raise BundleCorrupt(f"{self.uri}/{path} is missing") from error
-            for chunk in answer.stream(_CHUNK_BYTES):
-                file.write(chunk)
-
-    @contextmanager
-    def _answered(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except (AlreadyExistsError, PreconditionError):
-            raise
-        except FileNotFoundError as error:
-            raise LocationMissing(
-                f"{self.uri}: {doing} failed: the bucket is gone; check its name"
-            ) from error
-        except BaseError as error:
-            reason = str(error).splitlines()[0]
-            raise StoreUnavailable(f"{self.uri}: {doing} failed: {reason}") from error
-
-
-def _in_parallel(action: Callable[[str], _Result], names: Iterable[str]) -> list[_Result]:
-    with ThreadPoolExecutor(_PARALLEL_TRANSFERS) as pool:
-        return list(pool.map(action, names))
+    def _other_content(self, version: str) -> StoreError:
+        return StoreError(
+            f"{self.uri}/{version} is there already, or being uploaded, with other content; "
+            "build again for a new version"
+        )
 
 
 def _is_whole(folder: Path, version: str) -> bool:
@@ -155,7 +179,3 @@ def _is_whole(folder: Path, version: str) -> bool:
         return verify(folder).version == version
     except BundleError:
         return False
-
-
-def _last_part(path: str) -> str:
-    return path.rstrip("/").rpartition("/")[2]

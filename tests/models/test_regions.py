@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors import RegionRefused
-from models.regions import DEFAULT_REGION, EU_REGIONS, check_region, is_loopback
+from models.regions import DEFAULT_REGION, EU_REGIONS, check_endpoint, check_region, is_loopback
 
 
 @pytest.mark.parametrize("region", EU_REGIONS)
@@ -67,3 +67,41 @@ def test_an_endpoint_on_this_machine_is_loopback(endpoint: str) -> None:
 )
 def test_any_other_endpoint_is_not_loopback(endpoint: str | None) -> None:
     assert not is_loopback(endpoint)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://s3.eu-west-3.amazonaws.com",
+        "https://s3.dualstack.eu-west-3.amazonaws.com",
+        "https://bucket.s3.eu-central-1.amazonaws.com",
+        "https://bucket.vpce-0a1b2c3d-4e5f6a7b.s3.eu-west-1.vpce.amazonaws.com",
+        "https://s3.eusc-de-east-1.amazonaws.eu",
+        "https://s3.eusc-de-east-1.api.amazonwebservices.eu",
+        "https://s3.example.org",
+        "http://192.168.0.7:9000",
+        "https://amazonaws.com.example.org",
+    ],
+)
+def test_an_address_of_aws_inside_the_european_union_passes_and_so_do_other_servers(endpoint: str) -> None:
+    check_endpoint(endpoint)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "region"),
+    [
+        ("https://s3.amazonaws.com", "not known"),
+        ("https://s3-accelerate.amazonaws.com", "not known"),
+        ("https://s3.us-east-1.amazonaws.com", "us-east-1"),
+        ("https://s3.dualstack.eu-west-2.amazonaws.com", "eu-west-2"),
+        ("https://S3.EU-CENTRAL-2.AMAZONAWS.COM:443/", "eu-central-2"),
+        ("https://s3-us-west-2.amazonaws.com", "us-west-2"),
+        ("https://s3.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ("https://s3.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("https://bucket.s3.eu-west-3.s3.us-east-1.amazonaws.com", "us-east-1"),
+        ("https://s3.us-east-2.api.aws", "us-east-2"),
+    ],
+)
+def test_an_address_of_aws_elsewhere_is_refused(endpoint: str, region: str) -> None:
+    with pytest.raises(RegionRefused, match=f"is .*{region};"):
+        check_endpoint(endpoint)

@@ -1,7 +1,6 @@
-"""A store never has half a bundle current: the same tests on a folder and over HTTP on S3."""
+"""A store never has half a bundle current: the same tests on a folder and over HTTP on two S3 servers."""
 
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,13 @@ from models.errors import (
 from models.locations import S3Options
 from models.store import open_store
 from tests.sealed_bundle import write_bundle
-from tests.stores import Place, python, version_of
+from tests.stores import Place, version_of
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=["folder", "s3_server", "rgw_server"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "s3":
-        server = request.getfixturevalue("s3_server")
+    if request.param != "folder":
+        server = request.getfixturevalue(request.param)
         uri, options = server.new_bucket("team/bundles"), server.options
     else:
         uri, options = str(tmp_path / "store"), S3Options()
@@ -255,49 +254,6 @@ def test_a_folder_without_manifest_is_no_version(place: Place, built: list[Path]
     obstore.put(place.objects, "20261122T181500Z-aaaaaa/network.tflite", b"half")
     obstore.put(place.objects, "notes/manifest.json", b"{}")
     assert place.store.versions() == [pointer.version]
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import models.store_base, models.store_local, models.store_s3
-from models.locations import S3Options
-from models.store import open_store
-
-def die(*args, **kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def dying_at(number, action):
-    calls = iter(range(number))
-    return lambda *args: next(calls, None) is None and die() or action(*args)
-
-uri, endpoint, folder, moment = sys.argv[1:]
-store = open_store(uri, S3Options(endpoint_url=endpoint or None))
-if moment == "before the pointer":
-    store._point = die
-elif endpoint:
-    store._put = dying_at(4, store._put)
-else:
-    models.store_local.copy_synced = dying_at(4, models.store_local.copy_synced)
-store.publish(Path(folder), store.current())
-"""
-
-
-@pytest.mark.parametrize("moment", ["between two files", "before the pointer"])
-def test_a_killed_publisher_leaves_the_old_bundle_current(
-    place: Place, built: list[Path], tmp_path: Path, moment: str
-) -> None:
-    first = place.store.publish(built[0], None)
-    arguments = (place.uri, place.options.endpoint_url or "", str(built[1]), moment)
-    with python(KILLED, *arguments) as publisher:
-        publisher.communicate()
-    assert publisher.returncode == -signal.SIGKILL
-    assert place.store.current() == first
-    verify(place.store.fetch(first.version, tmp_path / "cache"))
-    complete = [first.version] + [version_of(built[1])] * (moment == "before the pointer")
-    assert place.store.versions() == complete
-    second = place.store.publish(built[1], first)
-    verify(place.store.fetch(second.version, tmp_path / "cache"))
 
 
 def test_an_address_that_is_none_is_refused() -> None:

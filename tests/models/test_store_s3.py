@@ -1,4 +1,4 @@
-"""What is particular to a store on S3: downloads that are kept, uploads that broke off, lost answers."""
+"""What is particular to a store on S3: downloads that are kept, uploads that broke off."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -9,16 +9,13 @@ from typing import Any
 import obstore
 import pytest
 
-from models.bundle import verify
-from models.errors import (
-    BundleCorrupt,
-    LocationMissing,
-    StoreFull,
-    StoreUnavailable,
-)
+from models.bucket_objects import BucketObjects
+from models.bundle import MANIFEST, verify
+from models.errors import BundleCorrupt, LocationMissing, StoreError, StoreFull, StoreUnavailable
+from models.locations import Location
 from models.store import Pointer, open_store
 from tests.sealed_bundle import write_bundle
-from tests.stores import Place, leftovers, python, version_of
+from tests.stores import Place, leftovers, python, version_of, write_uneven_bundle
 
 
 @dataclass(frozen=True)
@@ -85,6 +82,29 @@ def test_leftovers_of_killed_programs_are_removed_once_they_are_old(remote: Remo
     assert leftovers(remote.cache) == [young.name]
 
 
+def test_a_version_that_somebody_uploads_is_not_mixed_with_another(
+    remote: Remote, built: list[Path], tmp_path: Path
+) -> None:
+    """The other publisher came first and has not come to an end: its claim lies there, no manifest yet."""
+    version = version_of(built[1])
+    theirs = (built[1] / MANIFEST).read_bytes()
+    obstore.put(remote.place.objects, f"{version}/{MANIFEST}.claim", theirs)
+    obstore.put(remote.place.objects, f"{version}/report.html", (built[1] / "report.html").read_bytes())
+    write_bundle(tmp_path / "other", 1, metrics={"top1": 0.1})
+    assert version_of(tmp_path / "other") == version
+    with pytest.raises(StoreError, match="build again for a new version"):
+        remote.place.store.publish(tmp_path / "other", remote.pointer)
+    assert remote.place.store.publish(built[1], remote.pointer).version == version
+
+
+def test_a_version_from_before_there_were_claims_is_published_again(
+    remote: Remote, built: list[Path]
+) -> None:
+    obstore.delete(remote.place.objects, f"{remote.pointer.version}/{MANIFEST}.claim")
+    again = remote.place.store.publish(built[0], remote.pointer)
+    assert again.version == remote.pointer.version
+
+
 def test_an_upload_that_broke_off_is_completed_by_the_next_attempt(
     remote: Remote, built: list[Path], tmp_path: Path
 ) -> None:
@@ -94,32 +114,25 @@ def test_an_upload_that_broke_off_is_completed_by_the_next_attempt(
 
 
 def test_a_large_file_travels_in_parts(s3_server: Any, tmp_path: Path) -> None:
-    write_bundle(tmp_path / "large", file_bytes=6_000_000)
-    store = open_store(s3_server.new_bucket(), s3_server.options)
-    pointer = store.publish(tmp_path / "large", None)
-    verify(store.fetch(pointer.version, tmp_path / "cache"))
-
-
-def test_a_pointer_write_whose_answer_was_lost_still_counts(
-    remote: Remote, built: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A retried conditional write meets its own first attempt, which had succeeded."""
-    put = remote.place.store._put  # type: ignore[attr-defined]
-
-    def put_twice(path: str, *rest: Any) -> str:
-        put(path, *rest)
-        return str(put(path, *rest))
-
-    remote.place.store._add(built[1], verify(built[1]))
-    monkeypatch.setattr(remote.place.store, "_put", put_twice)
-    moved = remote.place.store._point(version_of(built[1]), remote.pointer)
-    assert remote.place.store.current() == moved
+    write_uneven_bundle(tmp_path / "large", 1, 17_000_000)
+    with s3_server.flaky() as (flaky, through):
+        store = open_store(s3_server.new_bucket(), through)
+        pointer = store.publish(tmp_path / "large", None)
+        assert [flaky.asked("PUT", f"index.faiss.partNumber={part}&") for part in (1, 2, 3, 4)] == [
+            1,
+            1,
+            1,
+            0,
+        ]
+        assert flaky.asked("PUT", "network.tflite.partNumber") == 0
+        verify(store.fetch(pointer.version, tmp_path / "cache"))
 
 
 def test_a_server_that_went_away_is_unavailable(
     remote: Remote, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(remote.place.store, "_objects", _nobody_home())
+    nowhere = BucketObjects(Location(remote.place.uri, _nobody_home()))
+    monkeypatch.setattr(remote.place.store, "_objects", nowhere)
     for attempt in (
         remote.place.store.current,
         remote.place.store.versions,
