@@ -1,7 +1,7 @@
 """Export a Keras network to one LiteRT file that takes uint8 photos and holds its own preprocessing.
 
 python -m models.backbones.export --weights stage2/weights.npz --input-size 160 --photos DIR --out
-fruitnet-1.tflite
+fruitnet-2.tflite
 """
 
 import argparse
@@ -31,8 +31,7 @@ def export_float(network: keras.Model) -> bytes:
     Returns:
         A `.tflite` from uint8 (1, size, size, 3) to float32 (1, features).
     """
-    size = network.input_shape[1]
-    entrance = keras.Input((size, size, 3), dtype="uint8", name="photo")
+    entrance = keras.Input(batch_shape=network.input_shape, dtype="uint8", name="photo")
     whole = keras.Model(entrance, network(keras.ops.cast(entrance, "float32")))
     return bytes(tf.lite.TFLiteConverter.from_keras_model(whole).convert())
 
@@ -124,11 +123,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, required=True, help="the .tflite to write; its name becomes the network's"
     )
+    parser.add_argument(
+        "--views",
+        default="whole",
+        metavar="VIEW,VIEW",
+        help=f"what the network looks at, then averages: {', '.join(networks.VIEWS)} (default: whole)",
+    )
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         network = networks.mobilenet_v2(given.input_size)
         networks.initialise(network, given.weights)
+        network = networks.with_views(network, given.views.split(","))
         data = (
             export_int8(network, calibration_photos(given.photos, given.input_size))
             if given.photos

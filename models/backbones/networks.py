@@ -5,6 +5,7 @@ MobileNetV2: Sandler et al. 2018, https://arxiv.org/abs/1801.04381, as `keras.ap
 """
 
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,44 @@ def mobilenet_v2(input_size: int) -> keras.Model:
             layer.momentum = BATCH_NORM_MOMENTUM
     features = keras.layers.Activation("linear", dtype="float32", name="embedding")(body(scaled))
     return keras.Model(photo, features, name="mobilenet_v2")
+
+
+def with_views(network: keras.Model, views: Sequence[str]) -> keras.Model:
+    """Let a network look at one photo in several ways and give the mean of what it sees.
+
+    Args:
+        network: from `mobilenet_v2`.
+        views: names of `VIEWS`.
+
+    Returns:
+        Model from (1, size, size, 3) RGB in 0..255 to float32 (1, 1280).
+
+    Raises:
+        NetworkError: an unknown view, or none.
+    """
+    if not views or (unknown := sorted(set(views) - set(VIEWS))):
+        named = ", ".join(unknown) if views else "none"
+        raise NetworkError(f"Expected views among {', '.join(VIEWS)}, but got {named}.")
+    photo = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="photo")
+    seen = keras.ops.concatenate([VIEWS[view](photo) for view in views], axis=0)
+    mean = keras.ops.mean(network(seen), axis=0, keepdims=True)
+    return keras.Model(photo, mean, name=network.name)
+
+
+def _closer(photo: keras.KerasTensor) -> keras.KerasTensor:
+    size = photo.shape[1]
+    margin = round(size * (1 - _CLOSER_SHARE) / 2)
+    middle = photo[:, margin : size - margin, margin : size - margin]
+    return keras.ops.image.resize(middle, (size, size), interpolation="bilinear")
+
+
+_CLOSER_SHARE = 0.85
+VIEWS: Mapping[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
+    "whole": lambda photo: photo,
+    "mirrored": lambda photo: keras.ops.flip(photo, axis=2),
+    "closer": _closer,
+}
+"""What a view makes of a photo: all of it, its mirror image, the middle 85 % of each side."""
 
 
 def body_of(network: keras.Model) -> keras.Model:
