@@ -8,10 +8,10 @@ TEST_BUDGET_S ?= 720
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo demo test drill serve lint format train bench clean
+.PHONY: help setup setup-demo demo cluster-demo test drill serve lint format train bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## .venv with every pinned package, TensorFlow and the checks included
 	@requirements/install.sh all
@@ -21,6 +21,9 @@ setup-demo:
 
 demo: setup-demo ## corpus -> Spark -> bundle -> API -> answers, on rendered photographs
 	@$(PY) -m examples.demo $(ARGS)
+
+cluster-demo: setup-demo ## the same build on a Spark cluster of this machine, compared byte by byte
+	@$(PY) -m examples.cluster_demo $(ARGS)
 
 test: setup ## every test but the drills, within 12 minutes; skips and their reasons last
 	@timeout --foreground --signal=INT --kill-after=60 $(TEST_BUDGET_S) $(PY) -m pytest -m "not drill and not bench" --durations=15 $(ARGS) \
@@ -37,11 +40,12 @@ serve: setup-demo ## the API on PORT (8000), open to phones on this network
 	@echo "Stop with Ctrl-C."
 	@exec $(PY) -m gunicorn --config api/gunicorn.conf.py --bind 0.0.0.0:$(PORT) $(ARGS) api.wsgi:app
 
-lint: setup ## style, types, shell scripts, Dockerfile
+lint: setup ## style, types, shell scripts, Dockerfile, CloudFormation
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	.venv/bin/shellcheck .ci/run requirements/install.sh
+	.venv/bin/shellcheck .ci/run requirements/install.sh examples/aws_demo.sh
+	.venv/bin/cfn-lint batch/emr/stack.yaml
 	.venv/bin/hadolint Dockerfile
 
 format: setup ## let ruff lay out the code and sort the imports

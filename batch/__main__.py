@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from batch import commands
+from batch.emr import command_line as emr
 from batch.settings import DEFAULT_COMPONENTS
 from models.errors import FruitsError, LocationInvalid, RegionRefused, SettingsError
 
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(subparsers)
     _add_bundles(subparsers)
     _add_synth(subparsers)
+    emr.add_commands(subparsers, _command)
     return parser
 
 

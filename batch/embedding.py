@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark import SparkConf
 from pyspark.sql import DataFrame, SparkSession
 
 from batch import feature_frame
@@ -22,14 +24,16 @@ from batch.hadoop import open_files
 from batch.jobs import job
 from batch.shard_task import REPORT_SCHEMA, PhotoRow, ShardTask
 from models.embedder import Embedder, network_hash
-from models.errors import UnreadablePhoto
+from models.errors import SettingsError, UnreadablePhoto
 from models.locations import S3Options
+from models.photo import PhotoLimits
 
 SHARD_PHOTOS = 500
 BATCH_SIZE = 32
-_TASKS_A_CORE = 2
+BATCH_SETTING = "spark.fruits.batchSize"
+_SHARDS_A_CORE = 25
 _HADOOP_ROUND = 10_000
-_HADOOP_ROWS_A_BATCH = 16
+_WORKER_ADDRESS_SPACE_MB = 2_000
 _ROWS_SETTING = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
 OnProgress = Callable[[int, int], None]
@@ -79,7 +83,7 @@ def embed(
     features: FeatureStore,
     s3: S3Options = S3Options(),
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     shard_photos: int = SHARD_PHOTOS,
     reader: Reader = "auto",
     on_progress: OnProgress | None = None,
@@ -92,17 +96,22 @@ def embed(
         feature_tensor: the tensor to take as embedding; None for the output.
         features: where embeddings are kept.
         s3: how the corpora are reached.
-        batch_size: photos a run of the network.
-        shard_photos: photos a task, and so a shard: what a crash costs at most for each task in flight.
+        batch_size: photos that a task holds as pictures; it holds the bytes of twice as many. None for the
+            session's `spark.fruits.batchSize`, else 32.
+        shard_photos: photos a shard at most; a crash costs the shards in flight, one a core.
         reader: as it was given to `list_photos`.
         on_progress: called with (photos done, photos to do), from another thread.
 
     Raises:
         NetworkError: the network cannot be run.
+        SettingsError: `spark.fruits.batchSize` is no whole number above 0, or Spark's limit on the memory of
+            Python workers is one that they hang under.
         StoreFull, StoreUnavailable: features cannot be written or read.
         FruitsError: Spark failed.
     """
     started = time.perf_counter()
+    batch_size = _batch_size(spark) if batch_size is None else batch_size
+    check_worker_limit(spark.sparkContext.getConf())
     name, d_cnn = network_hash(network), Embedder.load(network, feature_tensor).d_cnn
     space = features.space(name, feature_tensor)
     by_key = dict(sorted({photo_key(photo): photo for photo in photos}.items()))
@@ -141,8 +150,10 @@ def _run(
 ) -> None:
     """Embed photos in one job, and those that only Hadoop reaches in further ones."""
     rows = [PhotoRow(key, photo.corpus, photo.path, photo.size) for key, photo in sorted(missing.items())]
-    listed = [row for row in rows if not uses_hadoop(row.corpus, reader)]
-    through_hadoop = [row for row in rows if uses_hadoop(row.corpus, reader)]
+    # Spark would read a file of any size into memory; what is too large is known without opening it.
+    opened = {row for row in rows if uses_hadoop(row.corpus, reader) and row.size <= PhotoLimits().max_bytes}
+    listed = [row for row in rows if row not in opened]
+    through_hadoop = [row for row in rows if row in opened]
     progress = _Progress(on_progress, len(rows))
     if listed:
         _embed_listed(spark, task, listed, shard_photos, progress)
@@ -195,7 +206,7 @@ def _embed_opened(
     shards = _shard_count(spark, len(rows), shard_photos, task.batch_size)
     by_path = spark.sparkContext.broadcast({f"{row.corpus}/{row.path}": row for row in rows})
     rows_before = spark.conf.get(_ROWS_SETTING)
-    spark.conf.set(_ROWS_SETTING, str(_HADOOP_ROWS_A_BATCH))
+    spark.conf.set(_ROWS_SETTING, str(-(-task.batch_size // 2)))
     try:
         with progress.of(spark, len(rows), shards):
             opened = open_files(spark, list(by_path.value)).coalesce(shards)
@@ -207,9 +218,48 @@ def _embed_opened(
 
 
 def _shard_count(spark: SparkSession, photos: int, shard_photos: int, batch_size: int) -> int:
-    """Full shards, but enough of them to keep every core busy, unless they would hold less than a batch."""
-    busy = min(_TASKS_A_CORE * spark.sparkContext.defaultParallelism, -(-photos // batch_size))
-    return max(-(-photos // shard_photos), busy)
+    """Full shards, but so many that those in flight hold less than a twentieth of the photos, which is what a
+    driver that dies loses; yet none that would hold less than a batch.
+    """
+    small = min(_SHARDS_A_CORE * _cores(spark), -(-photos // batch_size))
+    return max(-(-photos // shard_photos), small)
+
+
+def _cores(spark: SparkSession) -> int:
+    """Count the cores that are there, or those that were asked for where executors have yet to come."""
+    conf = spark.sparkContext.getConf()
+    asked = {
+        name: int(value) if (value := conf.get(f"spark.{name}", "0") or "0").isdecimal() else 0
+        for name in ("executor.instances", "dynamicAllocation.maxExecutors", "executor.cores")
+    }
+    executors = max(asked["executor.instances"], asked["dynamicAllocation.maxExecutors"])
+    return max(spark.sparkContext.defaultParallelism, executors * max(1, asked["executor.cores"]))
+
+
+def _batch_size(spark: SparkSession) -> int:
+    """Read the session's setting."""
+    text = spark.conf.get(BATCH_SETTING, str(BATCH_SIZE)) or ""
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"Expected a whole number of photos above 0 as {BATCH_SETTING}, got {text!r}.")
+    return int(text)
+
+
+def check_worker_limit(conf: SparkConf) -> None:
+    """Refuse a limit on Python workers that leaves them no room: it counts reserved addresses, of which a
+    worker with its threads takes 1.6 GB though it touches a fifth of that, and short of them it hangs.
+
+    Raises:
+        SettingsError: `spark.executor.pyspark.memory` is set, and to less than 2,000 MB a core.
+    """
+    settings: Any = conf._jconf
+    limit_mb = int(settings.getSizeAsMb("spark.executor.pyspark.memory", "0"))
+    cores = max(1, int(settings.get("spark.executor.cores", "1")))
+    if 0 < limit_mb < _WORKER_ADDRESS_SPACE_MB * cores:
+        raise SettingsError(
+            f"Expected at least {_WORKER_ADDRESS_SPACE_MB * cores}m as spark.executor.pyspark.memory for "
+            f"executors of {cores} cores, got {limit_mb}m. Leave it unset, or raise it: it "
+            "limits addresses, most of which are never used."
+        )
 
 
 def _result(

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from batch import bundle_writer
+from batch import bundle_writer, out_of_memory
 from batch.comparison import Comparison, compare_with_current
 from batch.console import Console
 from batch.corpus import uses_hadoop
@@ -66,11 +66,13 @@ def build(settings: BuildSettings, console: Console, spark: SparkSession | None 
     through_hadoop = any(uses_hadoop(uri, settings.reader) for uri in settings.corpora)
     sources = None if through_hadoop else _list(settings, console, None)
     if spark is not None:
-        return _build(settings, console, spark, network, sources or _list(settings, console, spark))
+        with out_of_memory.explained(spark):
+            return _build(settings, console, spark, network, sources or _list(settings, console, spark))
     with console.step("start Spark"):
         spark = start_session(settings.master)
     try:
-        return _build(settings, console, spark, network, sources or _list(settings, console, spark))
+        with out_of_memory.explained(spark):
+            return _build(settings, console, spark, network, sources or _list(settings, console, spark))
     finally:
         spark.stop()
 

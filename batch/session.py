@@ -27,6 +27,13 @@ appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
 """
+# A projection's last bit may follow from the number of rows in a batch: the same for every session, also one
+# that a cluster has set up.
+_SQL_SETTINGS = {
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
+    "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
+}
 
 
 def start_session(
@@ -59,7 +66,8 @@ def start_session(
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         session = _launch(_configuration(master, app, driver_memory), verbose)
     session.sparkContext.setLogLevel("ERROR")
-    session.conf.set("spark.sql.execution.arrow.pyspark.enabled", "true")
+    for name, value in _SQL_SETTINGS.items():
+        session.conf.set(name, value)
     return session
 
 
@@ -74,7 +82,6 @@ def _configuration(master: str, app: str, driver_memory: str) -> SparkConf:
     conf.set("spark.sql.catalogImplementation", "in-memory")
     conf.set("spark.sql.warehouse.dir", (scratch / "fruits-spark-warehouse").as_uri())
     conf.set("spark.sql.shuffle.partitions", "16")
-    conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "4096")
     conf.set("spark.executorEnv.PYTHONPATH", _with_project(os.environ.get("PYTHONPATH", "")))
     conf.set("spark.executorEnv.OMP_NUM_THREADS", "1")
     if master.startswith("local") or "//localhost" in master or "//127." in master:

@@ -34,6 +34,7 @@ REPORT_SCHEMA = "shard string, photos int"
 _CODES = {"not_an_image": "undecodable"}
 _FETCHERS = 8
 _FETCHED_PHOTOS = 64
+_FETCHED_BATCHES = 2
 _FETCHED_BYTES = 64_000_000
 _EMBEDDERS: dict[tuple[str, str | None], Embedder] = {}
 
@@ -66,7 +67,7 @@ class ShardTask:
         s3: how the corpora are reached.
         network: the bytes of the network.
         network_hash, feature_tensor: which network and tensor it is.
-        batch_size: photos a run of the network.
+        batch_size: photos held as pictures; the bytes of twice as many are held beside them.
     """
 
     space: FeatureSpace
@@ -83,10 +84,8 @@ class ShardTask:
             for _, members in groupby(rows, key=itemgetter("shard")):
                 photos = [PhotoRow(*(row[name] for name in PhotoRow._fields)) for row in members]
                 if not self.space.is_whole(shard_name(photos)):
-                    self._write(
-                        photos,
-                        embed_contents(fetch(photos, self.s3, fetchers), self._embedder(), self.batch_size),
-                    )
+                    contents = fetch(photos, self.s3, fetchers, _FETCHED_BATCHES * self.batch_size)
+                    self._write(photos, embed_contents(contents, self._embedder(), self.batch_size))
                 yield _report(photos)
 
     def embed_opened(
@@ -130,12 +129,14 @@ def shard_name(photos: Iterable[PhotoRow]) -> str:
     return f"{hashlib.sha256(keys.encode()).hexdigest()[:32]}.parquet"
 
 
-def fetch(photos: Iterable[PhotoRow], s3: S3Options, fetchers: ThreadPoolExecutor) -> Iterator[Content]:
-    """Give the bytes of photos in their order, with some of the next ones already under way."""
+def fetch(
+    photos: Iterable[PhotoRow], s3: S3Options, fetchers: ThreadPoolExecutor, ahead: int = _FETCHED_PHOTOS
+) -> Iterator[Content]:
+    """Give the bytes of photos in their order, with up to `ahead` of the next ones already under way."""
     waiting: deque[tuple[int, Future[Content]]] = deque()
     held_bytes = 0
     for photo in photos:
-        while waiting and (len(waiting) >= _FETCHED_PHOTOS or held_bytes + photo.size > _FETCHED_BYTES):
+        while waiting and (len(waiting) >= ahead or held_bytes + photo.size > _FETCHED_BYTES):
             size, first = waiting.popleft()
             held_bytes -= size
             yield first.result()

@@ -10,13 +10,25 @@ from models.errors import FruitsError
 from models.store import open_store
 from tests.sealed_bundle import write_bundle
 
-COMMANDS = ("build", "evaluate", "bundles", "synth")
+COMMANDS = (
+    "build",
+    "evaluate",
+    "bundles",
+    "synth",
+    "emr",
+    "emr deploy",
+    "emr estimate",
+    "emr submit",
+    "emr status",
+    "emr logs",
+    "emr teardown",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        main([command, "--help"])
+        main([*command.split(), "--help"])
 
     assert stopped.value.code == 0
     assert f"python -m batch {command}" in capsys.readouterr().out.split("example:")[1]
@@ -31,6 +43,13 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
         ["build", "--corpus", "a", "--store", "b", "--max-rejects", "7"],
         ["bundles", "delete", "--store", "b"],
         ["evaluate"],
+        ["emr"],
+        ["emr", "destroy"],
+        ["emr", "submit", "--max-cost", "0"],
+        ["emr", "submit", "--max-cost", "much"],
+        ["emr", "submit", "--mode", "kubernetes"],
+        ["emr", "estimate", "--photos", "-1"],
+        ["emr", "estimate", "--executors", "0"],
     ],
     ids=lambda arguments: " ".join(arguments) or "nothing",
 )

@@ -3,62 +3,62 @@
 import os
 import signal
 import subprocess
-import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from batch.synthetic import render_corpus
+from examples.cluster import local_cluster
+from tests.cluster_builds import (
+    BUILD_TIMEOUT_S,
+    build,
+    command,
+    embedded_and_reused,
+    multiply,
+    published,
+    rows,
+    shards,
+    wait_until,
+)
 
-pytestmark = pytest.mark.drill
+CORES = 2
 
-
-def command(corpus: Path, store: Path) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "batch",
-        "build",
-        "--corpus",
-        str(corpus),
-        "--store",
-        str(store),
-        "--master",
-        "local[2]",
-    ]
-
-
-def shards(store: Path) -> set[Path]:
-    return set((store / "features").rglob("*.parquet"))
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(3 * BUILD_TIMEOUT_S)]
 
 
-def test_a_killed_build_goes_on_from_its_shards(project: Path, tmp_path: Path) -> None:
-    render_corpus(tmp_path / "corpus", photos_per_fruit=150, negatives=200, seed=4)
+@pytest.fixture(params=["threads", "cluster"])
+def master(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give the master of two cores: threads of the driver, or executors that outlive it."""
+    if request.param == "threads":
+        yield f"local[{CORES}]"
+        return
+    with local_cluster(tmp_path / "cluster", workers=CORES) as cluster:
+        yield cluster.master
+
+
+def test_a_killed_driver_costs_less_than_a_twentieth(master: str, project: Path, tmp_path: Path) -> None:
+    corpus, store = tmp_path / "corpus", tmp_path / "store"
+    photos = 10 * render_corpus(corpus, photos_per_fruit=8, negatives=24, seed=4)
+    multiply(corpus, 10)
     killed = subprocess.Popen(
-        command(tmp_path / "corpus", tmp_path / "store"),
+        command(corpus, store, master),
         cwd=project,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 240
-    while len(shards(tmp_path / "store")) < 2 and killed.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: len(shards(store)) >= 12, killed)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    left = shards(tmp_path / "store")
-    assert left
-    assert not (tmp_path / "store" / "current.json").exists()
+    left = shards(store)
+    assert not (store / "current.json").exists()
 
-    again = subprocess.run(
-        command(tmp_path / "corpus", tmp_path / "store"),
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert again.returncode == 0, again.stderr
-    assert left <= shards(tmp_path / "store")
-    reused = next(line for line in again.stderr.splitlines() if "found in the feature store" in line)
-    assert int(reused.split("embedded, ")[1].split(" found")[0].replace(",", "")) > 0
+    again = build(project, corpus, store, master)
+    assert published(again, store).name in (store / "current.json").read_text("utf-8")
+    embedded, reused = embedded_and_reused(again)
+    assert embedded + reused == photos
+    assert reused >= sum(rows(left)), "no photo of a whole shard is embedded again"
+    assert left <= shards(store)
+    in_flight = CORES * max(rows(shards(store)))
+    assert in_flight < 0.05 * photos, "what each core had in the making is all that is embedded again"

@@ -1,0 +1,1 @@
+"""Builds on AWS: one stack, one job, priced before it starts. Everything here leaves Spark alone."""
