@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import subprocess
-import tarfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -129,8 +128,8 @@ class EmrServerless:
         settings = dict(value.split("=", 1) for flag, value in pairwise(options) if flag == "--conf")
         archive, _, mount = settings["spark.archives"].partition("#")
         local = self._download(archive, folder)
-        with tarfile.open(local) as tar:
-            tar.extractall(folder / mount, filter="data")
+        (folder / mount).mkdir()
+        subprocess.run(["tar", "-xzf", local, "-C", folder / mount], check=True)
         # This Spark has no s3:// of its own; all else of the line stays as it was sent.
         options = [option.replace(archive, str(local)) for option in options]
         command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", self.master, *self._here(), *options]
