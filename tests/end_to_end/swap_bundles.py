@@ -23,6 +23,7 @@ from models.pretrained import DEFAULT_BUNDLE
 from models.projection import Projection
 from models.records import Label
 from models.rows import Rows
+from models.store import Pointer, Store, open_store
 
 WORKER_SETTINGS = {"FRUITS_STORE_POLL_S": "0.05", "FRUITS_STORE_RETRY_S": "0.05"}
 _ROWS, _D_PCA = 2_000, 32
@@ -171,3 +172,25 @@ def _catalogue(colour: str) -> str:
     names = content["words"]["en"]["fruits"]
     content["words"]["en"]["fruits"] = {fruit: f"{colour} {name}" for fruit, name in names.items()}
     return json.dumps(content)
+
+
+def published_pair(
+    s3_server: Any, folder: Path
+) -> tuple[Store, list[Coloured], Pointer | None, dict[str, str]]:
+    """Publish a red and a green bundle to a new store on S3.
+
+    Returns:
+        The store, both bundles, the pointer to the second, and the settings of a worker that follows it.
+    """
+    bundles = [coloured_bundle(folder / colour, colour) for colour in ("red", "green")]
+    uri = s3_server.new_bucket("store")
+    store, pointer = open_store(uri, s3_server.options), None
+    for bundle in bundles:
+        pointer = store.publish(bundle.folder, pointer)
+    settings = {
+        **WORKER_SETTINGS,
+        "FRUITS_STORE": uri,
+        "FRUITS_S3_ENDPOINT": s3_server.endpoint_url,
+        "FRUITS_CACHE": str(folder / "cache"),
+    }
+    return store, bundles, pointer, settings

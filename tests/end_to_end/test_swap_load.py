@@ -10,14 +10,13 @@ import pytest
 from api.identify import describe
 from examples.local_server import local_server
 from models.identifier import Identifier
-from models.store import open_store
 from tests.end_to_end.swap_bundles import (
-    WORKER_SETTINGS,
     Coloured,
     ask,
     coloured_bundle,
     loads,
     plain_photo,
+    published_pair,
     wait_for_loads,
 )
 
@@ -77,20 +76,8 @@ class Clients:
 def test_while_bundles_are_swapped_no_request_fails_and_no_answer_mixes_two_versions(
     s3_server: Any, tmp_path: Path, swaps: int
 ) -> None:
-    bundles = [coloured_bundle(tmp_path / colour, colour) for colour in ("red", "green")]
-    uri = s3_server.new_bucket("store")
-    store = open_store(uri, s3_server.options)
-    pointer = None
-    for bundle in bundles:
-        pointer = store.publish(bundle.folder, pointer)
-    settings = {
-        **WORKER_SETTINGS,
-        "FRUITS_STORE": uri,
-        "FRUITS_S3_ENDPOINT": s3_server.endpoint_url,
-        "FRUITS_CACHE": str(tmp_path / "cache"),
-        "FRUITS_WORKERS": str(WORKERS),
-        "FRUITS_QUEUE_TIMEOUT_S": "60",
-    }
+    store, bundles, pointer, settings = published_pair(s3_server, tmp_path)
+    settings |= {"FRUITS_WORKERS": str(WORKERS), "FRUITS_QUEUE_TIMEOUT_S": "60"}
     log = tmp_path / "server.log"
     with local_server(settings, log) as base:
         wait_for_loads(log, WORKERS)

@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 from examples.local_server import local_server
-from models.store import open_store
 from tests.end_to_end.swap_bundles import (
-    WORKER_SETTINGS,
     ask,
-    coloured_bundle,
     plain_photo,
+    published_pair,
     wait_for_loads,
     workers,
 )
@@ -25,19 +23,8 @@ def growth(resident: list[int]) -> float:
 
 def resident_after_swaps(s3_server: Any, folder: Path, swaps: int) -> list[int]:
     """Let one worker follow a store on S3 through swaps, two answers each; give its bytes after each."""
-    bundles = [coloured_bundle(folder / colour, colour) for colour in ("red", "green")]
-    uri = s3_server.new_bucket("store")
-    store = open_store(uri, s3_server.options)
-    pointer = None
-    for bundle in bundles:
-        pointer = store.publish(bundle.folder, pointer)
-    settings = {
-        **WORKER_SETTINGS,
-        "FRUITS_STORE": uri,
-        "FRUITS_S3_ENDPOINT": s3_server.endpoint_url,
-        "FRUITS_CACHE": str(folder / "cache"),
-        "FRUITS_WORKERS": "1",
-    }
+    store, bundles, pointer, settings = published_pair(s3_server, folder)
+    settings["FRUITS_WORKERS"] = "1"
     log, photo, resident = folder / "server.log", plain_photo(), []
     with local_server(settings, log) as base:
         (worker,) = workers()
@@ -53,7 +40,7 @@ def resident_after_swaps(s3_server: Any, folder: Path, swaps: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("swaps", "settled", "bound_bytes"),
-    [(24, 8, 250_000), pytest.param(200, 40, 50_000, marks=pytest.mark.drill)],
+    [(60, 20, 250_000), pytest.param(200, 40, 50_000, marks=pytest.mark.drill)],
 )
 @pytest.mark.timeout(1200)
 def test_memory_stays_flat_over_swaps(
