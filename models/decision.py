@@ -12,6 +12,7 @@ https://arxiv.org/abs/1706.04599), so that a score of 0.8 is right eight times i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -105,7 +106,7 @@ class Decision:
             is_fruit = self.gate.probability(gate_scores, similarities[:, 0])
         conditional = self.sharpen(self.blend(vectors, similarities, neighbour_fruits))
         fruits = conditional * is_fruit[:, None]
-        return Judgement(is_fruit, fruits, fruits[:, self._owners()] * self.within_fruit(vectors))
+        return Judgement(is_fruit, fruits, fruits[:, self._owners] * self.within_fruit(vectors))
 
     def blend(self, vectors: Floats, similarities: Floats, neighbour_fruits: Integers) -> Floats:
         """Mix the head's opinion with the neighbours' votes, before any calibration: float32 (n, fruits)."""
@@ -125,11 +126,9 @@ class Decision:
         is_fruit = 1.0 / (1.0 + np.exp(-_logit(judgement.is_fruit).mean(keepdims=True)))
         conditional = judgement.fruits / np.maximum(judgement.is_fruit[:, None], 1e-9)
         fruits = softmax(np.log(np.maximum(conditional, 1e-9)).mean(0, keepdims=True)) * is_fruit[:, None]
-        owners = self._owners()
-        within = judgement.varieties / np.maximum(judgement.fruits[:, owners], 1e-9)
-        return Judgement(
-            *(value.astype(np.float32) for value in (is_fruit, fruits, fruits[:, owners] * within.mean(0)))
-        )
+        within = judgement.varieties / np.maximum(judgement.fruits[:, self._owners], 1e-9)
+        varieties = fruits[:, self._owners] * within.mean(0)
+        return Judgement(*(value.astype(np.float32) for value in (is_fruit, fruits, varieties)))
 
     def answer(self, judgement: Judgement, families: Mapping[str, Sequence[str]], photo: int = 0) -> Answer:
         """Say the most specific thing that is sure enough: variety, fruit, family or unknown.
@@ -143,7 +142,7 @@ class Decision:
             return Answer(Rank.UNKNOWN, None, 0.0)
         scores = judgement.fruits[photo]
         best = int(scores.argmax())
-        own = [column for column, owner in enumerate(self._owners()) if owner == best]
+        own = np.flatnonzero(self._owners == best).tolist()
         if own and scores[best] >= self.thresholds.fruit:
             variety = max(own, key=lambda column: float(judgement.varieties[photo, column]))
             score = float(judgement.varieties[photo, variety])
@@ -160,16 +159,18 @@ class Decision:
             return Answer(Rank.FAMILY, family, min(1.0, sums[family]))
         return Answer(Rank.UNKNOWN, None, 0.0)
 
-    def _owners(self) -> list[int]:
-        return [self.fruits.index(variety.split("/")[0]) for variety in self.varieties]
+    @cached_property
+    def _owners(self) -> npt.NDArray[np.int64]:
+        """Column of the fruit of each variety: int64 (varieties,)."""
+        return np.array([self.fruits.index(variety.split("/")[0]) for variety in self.varieties], np.int64)
 
     def within_fruit(self, vectors: Floats) -> Floats:
         """P(variety | its fruit): float32 (n, varieties)."""
         logits = (vectors @ self.variety_weights.T + self.variety_bias) / self.variety_temperature
-        owners = np.array(self._owners(), np.int64)
         within = np.empty_like(logits)
-        for owner in set(owners.tolist()):
-            within[:, owners == owner] = softmax(logits[:, owners == owner])
+        for owner in np.unique(self._owners):
+            own = self._owners == owner
+            within[:, own] = softmax(logits[:, own])
         return within.astype(np.float32)
 
     def to_npz(self) -> bytes:
