@@ -60,6 +60,7 @@ class StoreSource:
         address = uri if "://" in uri else str(Path(uri).absolute())
         self._cache = BundleCache(settings.cache_folder, address, settings.s3_endpoint)
         self._store: Store | None = None
+        self._pointer: Pointer | None = None
 
     def last_good(self) -> Identifier | None:
         """Load the last good bundle of this store from this machine's disk, verified again."""
@@ -68,9 +69,10 @@ class StoreSource:
             return None if folder is None else _warmed(Identifier.load(folder))
 
     def current(self) -> Pointer | None:
-        """Read the pointer: one small request."""
+        """Ask for the pointer, which is read only where it has changed: one small request."""
         with self._open() as store:
-            return store.current()
+            self._pointer = store.current(self._pointer)
+            return self._pointer
 
     def load(self, version: str) -> Identifier:
         """Fetch a bundle, make it ready, note it as the last good one and remove what nobody needs."""

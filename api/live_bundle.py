@@ -61,13 +61,17 @@ class LiveBundle:
         self._served: Served | None = None
         self._seen: Look | None = None
         self._refused: tuple[Pointer, str] | None = None
-        self._tried = threading.Event()
+        self._settled = threading.Event()
         self._stopped = threading.Event()
 
     def start(self, wait_s: float) -> None:
-        """Start following in a thread of this process; wait for the first look, at most `wait_s` seconds."""
+        """Start following in a thread of this process.
+
+        Waits, at most `wait_s` seconds, until there is a bundle to answer from or the first look is over: a
+        store that hangs does not keep the last good bundle from answering.
+        """
         threading.Thread(target=self._run, name="live-bundle", daemon=True).start()
-        self._tried.wait(wait_s)
+        self._settled.wait(wait_s)
 
     def stop(self) -> None:
         """Stop following."""
@@ -99,9 +103,11 @@ class LiveBundle:
 
     def _run(self) -> None:
         self._serve_last_good()
+        if self._served is not None:
+            self._settled.set()
         while not self._stopped.is_set():
             wait_s = self._look()
-            self._tried.set()
+            self._settled.set()
             if self._served is not None and not self._source.moves:
                 return
             self._stopped.wait(wait_s)

@@ -1,6 +1,6 @@
 """The command line of the offline layer: `python -m batch COMMAND --help`.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a gate.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a gate (`batch.exit_codes`).
 """
 
 import argparse
@@ -9,11 +9,13 @@ import sys
 from collections.abc import Callable, Sequence
 
 from batch import commands
+from batch.arguments import count, positive, share
 from batch.emr import command_line as emr
+from batch.exit_codes import FAILED, WRONG_USAGE
 from batch.settings import DEFAULT_COMPONENTS
 from models.errors import FruitsError, LocationInvalid, RegionRefused, SettingsError
 
-_WRONG_USAGE = (SettingsError, LocationInvalid, RegionRefused)
+_USAGE_ERRORS = (SettingsError, LocationInvalid, RegionRefused)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,17 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(given)
     except FruitsError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, _WRONG_USAGE) else 1
+        return WRONG_USAGE if isinstance(error, _USAGE_ERRORS) else FAILED
     except KeyboardInterrupt:
         print(
             "stopped; what is in the feature store is kept, and the current bundle is as it was",
             file=sys.stderr,
         )
-        return 1
+        return FAILED
     except Exception as error:  # the outermost edge: a person sees one line, the log has the rest
         logging.getLogger("batch").debug("failed", exc_info=True)
         print(f"error: {type(error).__name__}: {error} (--verbose shows where)", file=sys.stderr)
-        return 1
+        return FAILED
 
 
 def _configure_logging(verbose: bool) -> None:
@@ -118,14 +120,22 @@ def _add_build(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--components",
-        type=_positive,
+        type=positive,
         default=DEFAULT_COMPONENTS,
         metavar="N",
         help=f"of the PCA (default: {DEFAULT_COMPONENTS})",
     )
     parser.add_argument(
+        "--whitening",
+        type=share,
+        default=0.0,
+        metavar="POWER",
+        help="divide the PCA's components by this power of their deviation, 0 to 1; the default bundle has "
+        "0.5 (default: 0)",
+    )
+    parser.add_argument(
         "--neighbours",
-        type=_positive,
+        type=positive,
         metavar="K",
         help="let the K nearest neighbours decide alone (default: blended with a linear head)",
     )
@@ -143,7 +153,7 @@ def _add_build(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--max-rejects",
-        type=_share,
+        type=share,
         default=0.25,
         metavar="SHARE",
         help="share of photos that may be unusable (default: 0.25)",
@@ -209,9 +219,9 @@ def _add_synth(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "python -m batch synth --out photos/ --photos 40 --seed 1",
     )
     parser.add_argument("--out", required=True, metavar="DIR")
-    parser.add_argument("--photos", type=_count, default=40, metavar="N", help="of each fruit (default: 40)")
+    parser.add_argument("--photos", type=count, default=40, metavar="N", help="of each fruit (default: 40)")
     parser.add_argument(
-        "--negatives", type=_count, default=80, metavar="N", help="that show no fruit (default: 80)"
+        "--negatives", type=count, default=80, metavar="N", help="that show no fruit (default: 80)"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -221,27 +231,6 @@ def _add_synth(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="asked photos have other backgrounds, light, poses and noise",
     )
     parser.set_defaults(command=commands.render_photos)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected 0 or more, got {text}")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, got {text}")
-    return value
 
 
 if __name__ == "__main__":

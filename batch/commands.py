@@ -10,13 +10,12 @@ from pathlib import Path
 from batch.console import Console
 from batch.evaluate import answer_photos, open_bundle
 from batch.evaluation import measure_kinds
+from batch.exit_codes import DONE, REFUSED
 from batch.settings import BuildSettings
 from batch.terminal import metrics_table
 from models.errors import SettingsError, StoreEmpty
 from models.locations import S3Options
 from models.store import open_store
-
-DONE, FAILED, REFUSED = 0, 1, 3
 
 
 def build_bundle(given: argparse.Namespace) -> int:
@@ -31,6 +30,7 @@ def build_bundle(given: argparse.Namespace) -> int:
         feature_tensor=given.feature_tensor,
         weights=given.weights,
         components=given.components,
+        whitening=given.whitening,
         neighbours=given.neighbours,
         master=given.master,
         strict_labels=given.strict_labels,
@@ -75,6 +75,10 @@ def evaluate_bundle(given: argparse.Namespace) -> int:
 
 def manage_bundles(given: argparse.Namespace) -> int:
     """`bundles list|promote|rollback`."""
+    if given.version and given.action != "promote":
+        raise SettingsError(
+            f"{given.action} takes no version, got {given.version}; promote is what makes that one current."
+        )
     store = open_store(given.store, _s3(given))
     current, versions = store.current(), store.versions()
     if given.action == "list":

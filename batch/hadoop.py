@@ -4,7 +4,9 @@ Photos pass through the JVM here, which obstore's route avoids; a file that vani
 out by Spark and noticed by its absence.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
@@ -12,7 +14,22 @@ from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
-from models.errors import CorpusError
+from models.errors import CorpusError, LocationInvalid
+
+_S3 = re.compile(r"s3[an]?:", re.IGNORECASE)
+
+
+def check_address(uri: str) -> None:
+    """Refuse to read S3 by this way: nothing here asks in which region a bucket lies.
+
+    Raises:
+        LocationInvalid: an address on S3, by whatever name Hadoop has for it.
+    """
+    if _S3.match(uri):
+        raise LocationInvalid(
+            f"{uri!r} is on S3, which is not read through Hadoop: the region of its bucket would go "
+            "unchecked. Write s3://bucket/prefix and leave --reader out."
+        )
 
 
 def list_files(spark: SparkSession, uri: str) -> tuple[str, list[tuple[str, int, str]]]:
@@ -24,7 +41,9 @@ def list_files(spark: SparkSession, uri: str) -> tuple[str, list[tuple[str, int,
 
     Raises:
         CorpusError: the root does not exist or cannot be listed.
+        LocationInvalid: it is on S3.
     """
+    check_address(uri)
     root = _qualified(spark, uri)
     try:
         files = (
@@ -55,16 +74,19 @@ def open_files(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
     return files.select("path", "content")
 
 
-def read_file(spark: SparkSession, path: str) -> bytes:
-    """Read one small file.
+def read_file(spark: SparkSession, path: str) -> bytes | None:
+    """Read one small file; None where there is none.
 
     Raises:
         CorpusError: it cannot be read.
     """
-    rows = open_files(spark, [path]).collect()
-    if len(rows) != 1:
+    with _reaching(path):
+        rows = open_files(spark, [path]).collect()
+    if rows:
+        return bytes(rows[0]["content"])
+    if _exists(spark, path):
         raise CorpusError(f"{path} cannot be read; check its permissions.")
-    return bytes(rows[0]["content"])
+    return None
 
 
 def _binary_files(spark: SparkSession) -> DataFrameReader:
@@ -81,21 +103,30 @@ def _qualified(spark: SparkSession, uri: str) -> str:
     Raises:
         CorpusError: no file system for that scheme, no answer, or nothing there.
     """
-    try:
+    with _reaching(uri):
         files, path = _file_system(spark, uri)
         exists = files.exists(path)
         root = str(files.makeQualified(path).toString()).rstrip("/")
-    except Py4JJavaError as error:
-        reason = str(error.java_exception).splitlines()[0]
-        raise CorpusError(f"The corpus {uri} cannot be reached through Hadoop: {reason}") from error
     if not exists:
         raise CorpusError(f"The corpus {uri} does not exist; check the address.")
     return root
 
 
 def _exists(spark: SparkSession, uri: str) -> bool:
-    files, path = _file_system(spark, uri)
-    return bool(files.exists(path))
+    with _reaching(uri):
+        files, path = _file_system(spark, uri)
+        return bool(files.exists(path))
+
+
+@contextmanager
+def _reaching(uri: str) -> Iterator[None]:
+    """Say in one line what Hadoop raises: Spark hands on some of it as it is and wraps the rest."""
+    try:
+        yield
+    except (Py4JJavaError, PySparkException) as error:
+        said = error.java_exception if isinstance(error, Py4JJavaError) else error
+        reason = str(said).splitlines()[0]
+        raise CorpusError(f"{uri} cannot be reached through Hadoop: {reason}") from error
 
 
 def _file_system(spark: SparkSession, uri: str) -> tuple[Any, Any]:

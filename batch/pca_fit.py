@@ -20,6 +20,7 @@ from models.errors import CorpusError, SettingsError
 from models.projection import Projection
 
 _BLOCK_ROWS = 1_024
+_LEAST_VARIANCE = 1e-6  # as a share of the largest: noise below it is not made louder
 _PARTIAL_SCHEMA = "chunk int, ordered boolean, count long, sum binary, gram binary"
 _PROJECTED_SCHEMA = "key string, vector binary"
 
@@ -43,8 +44,13 @@ class Spectrum:
     components: Float64
     explained_variance_ratio: Float64
 
-    def keep(self, components: int) -> Projection:
+    def keep(self, components: int, whitening: float = 0.0) -> Projection:
         """Keep the first components.
+
+        Args:
+            components: how many.
+            whitening: the power of its standard deviation that each component is divided by, the first one's
+                being 1: with 0 all keep length 1, with 1 all count alike in a neighbour's distance.
 
         Raises:
             SettingsError: fewer than 1, or more than there are.
@@ -55,22 +61,26 @@ class Spectrum:
                 f"embeddings of length {len(self.mean)}, got {components}; "
                 "choose fewer components or add photos."
             )
+        ratio = self.explained_variance_ratio[:components]
+        deviations = np.sqrt(np.maximum(ratio / (ratio[0] or 1.0), _LEAST_VARIANCE))
         return Projection(
             self.mean.astype(np.float32),
-            self.components[:components].astype(np.float32),
+            (self.components[:components] / deviations[:, None] ** whitening).astype(np.float32),
             self.explained_variance_ratio[:components].astype(np.float32),
         )
 
 
-def fit_pca(embeddings: DataFrame, d_cnn: int, components: int | None = None) -> Projection:
-    """Fit a PCA and keep `components` of it, or all.
+def fit_pca(
+    embeddings: DataFrame, d_cnn: int, components: int | None = None, whitening: float = 0.0
+) -> Projection:
+    """Fit a PCA and keep `components` of it, or all, whitened as `Spectrum.keep` says.
 
     Raises:
         CorpusError: fewer than two embeddings.
         SettingsError: more components than min(embeddings - 1, d_cnn).
     """
     spectrum = fit_spectrum(embeddings, d_cnn)
-    return spectrum.keep(len(spectrum.components) if components is None else components)
+    return spectrum.keep(len(spectrum.components) if components is None else components, whitening)
 
 
 def fit_spectrum(embeddings: DataFrame, d_cnn: int) -> Spectrum:

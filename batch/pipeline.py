@@ -18,6 +18,7 @@ from batch.decision_fit import check_two_fruits
 from batch.embedding import EmbeddingResult
 from batch.evaluation import measure_kinds
 from batch.gate import Verdict
+from batch.hadoop import check_address
 from batch.learning import learn
 from batch.networks import Network, find_network
 from batch.pca_fit import fit_pca
@@ -29,8 +30,9 @@ from models.bundle import seal
 from models.catalogue import Catalogue
 from models.embedder import Embedder
 from models.errors import CorpusError
+from models.locations import is_s3, open_location
 from models.records import NOT_FRUIT
-from models.store import open_store
+from models.store import Store, open_store
 
 
 @dataclass(frozen=True)
@@ -60,21 +62,40 @@ def build(settings: BuildSettings, console: Console, spark: SparkSession | None 
 
     Raises:
         CorpusError: nothing to build from.
+        RegionRefused: the store, the features or a corpus would lie outside the European Union.
         FruitsError: what was asked for cannot be done.
     """
+    store = _open_places(settings)
     network = find_network(settings.network, settings.feature_tensor, settings.weights)
     through_hadoop = any(uses_hadoop(uri, settings.reader) for uri in settings.corpora)
     sources = None if through_hadoop else _list(settings, console, None)
+
+    def run(session: SparkSession) -> Outcome:
+        with out_of_memory.explained(session):
+            listed = sources or _list(settings, console, session)
+            return _build(settings, console, session, store, network, listed)
+
     if spark is not None:
-        with out_of_memory.explained(spark):
-            return _build(settings, console, spark, network, sources or _list(settings, console, spark))
+        return run(spark)
     with console.step("start Spark"):
         spark = start_session(settings.master)
     try:
-        with out_of_memory.explained(spark):
-            return _build(settings, console, spark, network, sources or _list(settings, console, spark))
+        return run(spark)
     finally:
         spark.stop()
+
+
+def _open_places(settings: BuildSettings) -> Store:
+    """Give the store, after every place that the build would write to or read from may be used.
+
+    A build takes hours; what is refused is refused before it has begun.
+    """
+    for uri in settings.corpora:
+        if uses_hadoop(uri, settings.reader):
+            check_address(uri)
+    for uri in filter(is_s3, (*settings.corpora, settings.features_uri)):
+        open_location(uri, settings.s3)
+    return open_store(settings.store, settings.s3)
 
 
 def _list(settings: BuildSettings, console: Console, spark: SparkSession | None) -> Sources:
@@ -85,16 +106,22 @@ def _list(settings: BuildSettings, console: Console, spark: SparkSession | None)
 
 
 def _build(
-    settings: BuildSettings, console: Console, spark: SparkSession, network: Network, sources: Sources
+    settings: BuildSettings,
+    console: Console,
+    spark: SparkSession,
+    store: Store,
+    network: Network,
+    sources: Sources,
 ) -> Outcome:
-    store = open_store(settings.store, settings.s3)
     current = store.current()
     with console.step("embed") as progress:
         embedded = embed_photos(spark, sources, network.data, network.feature_tensor, settings, progress)
     _check_rejects(embedded.result, len(sources.photos), settings.max_rejects, console)
     count = len(embedded.sources.photos)
     with console.step("fit PCA", count):
-        projection = fit_pca(embedded.result.embeddings, embedded.result.d_cnn, settings.components)
+        projection = fit_pca(
+            embedded.result.embeddings, embedded.result.d_cnn, settings.components, settings.whitening
+        )
     with console.step("project", count):
         photos = Projected.of(embedded, projection)
     with console.step("index and decide", count):

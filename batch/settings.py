@@ -20,6 +20,7 @@ class BuildSettings:
         feature_tensor: tensor of that file to read as embedding; its output if None.
         weights: file with the weights of a network by name, where the hub is out of reach.
         components: of the PCA.
+        whitening: of its components, 0 (none) to 1 (all count alike).
         neighbours: None lets the build choose how head and neighbours are blended; a number lets that many
             neighbours decide alone.
         master: Spark master, such as `local[*]` or `spark://host:7077`.
@@ -37,6 +38,7 @@ class BuildSettings:
     feature_tensor: str | None = None
     weights: str | None = None
     components: int = DEFAULT_COMPONENTS
+    whitening: float = 0.0
     neighbours: int | None = None
     master: str = "local[*]"
     strict_labels: bool = False

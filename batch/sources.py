@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import BaseError
 
-from batch.corpus import CorpusPhoto, Reader, image_ids, list_photos, uses_hadoop
+from batch.corpus import CorpusPhoto, image_ids, list_photos, uses_hadoop
 from batch.settings import BuildSettings
 from models.errors import CorpusError
 from models.labels import LabelRules
@@ -64,16 +64,21 @@ def find_sources(settings: BuildSettings, spark: "SparkSession | None") -> Sourc
         CorpusError: one is missing, empty or without photos, or its credits.csv is malformed.
         SettingsError: `strict_labels`, and there are folders that nobody knows.
     """
-    rules, reader = LabelRules.default(), settings.reader
+    rules = LabelRules.default()
     listings = [
         list_photos(
-            uri, settings.s3, rules=rules, strict_labels=settings.strict_labels, reader=reader, spark=spark
+            uri,
+            settings.s3,
+            rules=rules,
+            strict_labels=settings.strict_labels,
+            reader=settings.reader,
+            spark=spark,
         )
         for uri in dict.fromkeys(settings.corpora)
     ]
     photos = tuple(photo for listing in listings for photo in listing.photos)
     credited = {
-        listing.corpus: _credits(uri, settings, reader)
+        listing.corpus: _credits(listing.corpus, _credits_file(uri, listing.corpus, settings, spark))
         for listing, uri in zip(listings, dict.fromkeys(settings.corpora), strict=True)
     }
     return Sources(
@@ -86,23 +91,36 @@ def find_sources(settings: BuildSettings, spark: "SparkSession | None") -> Sourc
     )
 
 
-def _credits(uri: str, settings: BuildSettings, reader: Reader) -> Mapping[str, str]:
-    """Read `credits.csv` at the root of a corpus: folder (empty for all) -> credit."""
-    if uses_hadoop(uri, reader):
-        return {}
+def _credits_file(
+    uri: str, corpus: str, settings: BuildSettings, spark: "SparkSession | None"
+) -> bytes | None:
+    """Read `credits.csv` at the root of a corpus, by the way that its photos go; None where there is none."""
+    if spark is not None and uses_hadoop(uri, settings.reader):
+        from batch.hadoop import read_file  # Spark: only who has a session pays for it
+
+        return read_file(spark, f"{corpus}/{CREDITS_FILE}")
     try:
-        data = bytes(obstore.get(open_location(uri, settings.s3).objects, CREDITS_FILE).bytes())
+        return bytes(obstore.get(open_location(uri, settings.s3).objects, CREDITS_FILE).bytes())
     except FileNotFoundError:
-        return {}
+        return None
     except BaseError as error:
         raise CorpusError(
             f"{CREDITS_FILE} of {uri} cannot be read: {str(error).splitlines()[0]}. "
             "Try again, or check that the credentials in use may read it."
         ) from error
-    rows = csv.DictReader(StringIO(data.decode("utf-8-sig", "replace")))
+
+
+def _credits(corpus: str, data: bytes | None) -> Mapping[str, str]:
+    """Parse `credits.csv`: folder (empty for all) -> credit."""
+    if data is None:
+        return {}
+    try:
+        rows = csv.DictReader(StringIO(data.decode("utf-8-sig")))
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"The {CREDITS_FILE} of {corpus} is not UTF-8 text: {error}") from error
     if list(rows.fieldnames or []) != ["folder", "credit"]:
         raise CorpusError(
-            f"{CREDITS_FILE} of {uri} must begin with the line 'folder,credit', but begins with "
+            f"{CREDITS_FILE} of {corpus} must begin with the line 'folder,credit', but begins with "
             f"{rows.fieldnames}."
         )
     return {(row["folder"] or "").strip("/"): row["credit"] or "" for row in rows}

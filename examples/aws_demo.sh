@@ -2,8 +2,8 @@
 # From an empty AWS account to the first identified photo, live; docs/aws.md explains each step and what it costs.
 #   ALARM_EMAIL=you@example.com examples/aws_demo.sh
 # Variables: REGION (eu-west-3), STACK (fruits-demo), PHOTOS (a folder of folders of photos; drawn if unset),
-# ASK (the photo to ask about; drawn if unset), MAX_COST (1.00 USD), MODE (serverless or ec2), WORK (work/aws-demo),
-# KEEP=1 leaves the stack, YES=1 removes it without asking.
+# ASK (the photo to ask about; drawn if unset), MAX_COST (1.00 USD), EXECUTORS (3, of 4 cores each), MODE (serverless
+# or ec2), WORK (work/aws-demo), KEEP=1 leaves the stack, YES=1 removes it without asking.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,7 @@ region=${REGION:-eu-west-3}
 stack=${STACK:-fruits-demo}
 max_cost=${MAX_COST:-1.00}
 mode=${MODE:-serverless}
+executors=${EXECUTORS:-3}
 work=${WORK:-work/aws-demo}
 python=${PYTHON:-.venv/bin/python}
 where=(--stack "$stack" --region "$region")
@@ -26,10 +27,13 @@ if [ -z "${ALARM_EMAIL:-}" ]; then
   exit 2
 fi
 
-left_behind() {
-  printf '\nStopped. What was made stays; to remove it:\n  %s -m batch emr teardown %s\n' "$python" "${where[*]}" >&2
+say_what_stays() {
+  [ $? -eq 0 ] || printf '\nStopped. What was made stays; to remove it:\n  %s -m batch emr teardown --delete-data %s\n' \
+    "$python" "${where[*]}" >&2
 }
-trap left_behind ERR INT TERM
+trap say_what_stays EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 step "1. Photos: to learn from, and one to ask about"
 photos=${PHOTOS:-$work/photos}
@@ -44,7 +48,7 @@ fi
 count=$(find "$photos" -type f | wc -l)
 
 step "2. What it will cost"
-"$python" -m batch emr estimate --photos "$count" --mode "$mode" "${where[@]}"
+"$python" -m batch emr estimate --photos "$count" --mode "$mode" --executors "$executors" "${where[@]}"
 
 step "3. The stack"
 outputs=$("$python" -m batch emr deploy --alarm-email "$ALARM_EMAIL" "${where[@]}")
@@ -56,13 +60,12 @@ step "4. The photos go up"
 "$python" -m examples.aws_steps upload "$photos" "$corpus" --region "$region"
 
 step "5. The build, on AWS"
-"$python" -m batch emr submit --max-cost "$max_cost" --mode "$mode" "${where[@]}"
+"$python" -m batch emr submit --max-cost "$max_cost" --mode "$mode" --executors "$executors" "${where[@]}"
 
 step "6. One photo is asked about, of an API here that serves the bundle on S3"
 "$python" -m examples.aws_steps ask "$store" "$ask" --region "$region"
 
 step "7. The end"
-trap - ERR INT TERM
 if [ -n "${KEEP:-}" ]; then
   echo "The stack stays. To remove it: $python -m batch emr teardown --delete-data ${where[*]}"
 elif [ -n "${YES:-}" ]; then

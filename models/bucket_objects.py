@@ -14,14 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, PreconditionError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    GenericError,
+    NotModifiedError,
+    PreconditionError,
+)
 
 from models.errors import BundleCorrupt, LocationMissing, StoreUnavailable
 from models.locations import Location
 from models.manifest import FileEntry
 
 if TYPE_CHECKING:
-    from obstore import PutMode
+    from obstore import GetOptions, PutMode
 
 _PAUSE_S = 0.2
 _PARALLEL_TRANSFERS = 4
@@ -55,11 +61,16 @@ class BucketObjects:
         found = self._answer(f"looking for {path}", lambda: _found(obstore.head, self._store, path))
         return found is not None
 
-    def read(self, path: str) -> tuple[bytes, str] | None:
-        """Read a small object and its ETag; None where there is none."""
+    def read(self, path: str, known_etag: str | None = None) -> tuple[bytes, str] | None:
+        """Read a small object and its ETag; None where there is none.
+
+        Raises:
+            NotModifiedError: its ETag is the one that is known.
+        """
+        conditions: GetOptions = {"if_none_match": known_etag} if known_etag else {}
 
         def read_once() -> tuple[bytes, str] | None:
-            found = _found(obstore.get, self._store, path)
+            found = _found(lambda *where: obstore.get(*where, options=conditions), self._store, path)
             return None if found is None else (bytes(found.bytes()), found.meta["e_tag"] or "")
 
         return self._answer(f"reading {path}", read_once)
@@ -142,7 +153,7 @@ class BucketObjects:
     def _translated(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except (AlreadyExistsError, PreconditionError):
+        except (AlreadyExistsError, NotModifiedError, PreconditionError):
             raise
         except FileNotFoundError as error:
             raise LocationMissing(

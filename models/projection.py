@@ -18,7 +18,8 @@ class Projection:
 
     Attributes:
         mean: float32 (d_cnn,).
-        components: float32 (d_pca, d_cnn), orthonormal rows, largest variance first.
+        components: float32 (d_pca, d_cnn), orthogonal rows, largest variance first; of length 1, or where the
+            fit whitens the longer the smaller their variance.
         explained_variance_ratio: float32 (d_pca,), share of the total variance a component.
     """
 

@@ -20,8 +20,6 @@ EU_REGIONS = (
     "eu-west-3",
     "eusc-de-east-1",
 )
-
-
 _AWS_HOST = re.compile(r"\.(?:amazon(?:aws|webservices)\.[a-z.]+|api\.aws)$")
 _REGION_IN_HOST = re.compile(r"(?<![a-z0-9])[a-z]{2,5}(?:-[a-z]+){1,3}-\d+(?![a-z0-9])")
 
@@ -52,7 +50,7 @@ def check_endpoint(endpoint_url: str) -> None:
     Raises:
         RegionRefused: the host is of AWS and its region is not one of `EU_REGIONS`.
     """
-    host = urlsplit(endpoint_url).hostname or ""
+    host = (urlsplit(endpoint_url).hostname or "").rstrip(".")  # a name may end in the dot of the root
     if _AWS_HOST.search(host):
         for region in _REGION_IN_HOST.findall(host) or [None]:
             check_region(region, f"the region of the endpoint {endpoint_url}")

@@ -38,8 +38,11 @@ class Store(ABC):
     uri: str
 
     @abstractmethod
-    def current(self) -> Pointer | None:
+    def current(self, known: Pointer | None = None) -> Pointer | None:
         """Read the pointer; None while nothing was published.
+
+        Args:
+            known: what this call gave before; it is given again, without reading, while nothing has changed.
 
         Raises:
             BundleCorrupt: the pointer is not what a publisher writes.

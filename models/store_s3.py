@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from obstore.exceptions import AlreadyExistsError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, NotModifiedError, PreconditionError
 
 from models.bucket_objects import BucketObjects, in_parallel
 from models.bundle import verify
@@ -44,9 +44,12 @@ class BucketStore(Store):
         self.uri = location.uri
         self._objects = BucketObjects(location)
 
-    def current(self) -> Pointer | None:
-        """Read the pointer; its etag is the one that S3 gave."""
-        found = self._objects.read(POINTER)
+    def current(self, known: Pointer | None = None) -> Pointer | None:
+        """Read the pointer, unless it has the ETag that is known; its etag is the one that S3 gave."""
+        try:
+            found = self._objects.read(POINTER, known.etag if known else None)
+        except NotModifiedError:
+            return known
         return parse_pointer(*found, self.uri) if found else None
 
     def versions(self) -> list[str]:

@@ -41,6 +41,7 @@ class FlakyServer:
     Attributes:
         upstream: host and port of the real server.
         seen: (method, path with query) of each request so far, in the order of arrival.
+        answers: (method, path with query, status) of each answer of the real server.
         before: called with (method, path) before a request is passed on; True drops it.
         without_headers: names of headers, in lower case, that are not passed on.
         after: called with (method, path) once the real server has answered, before the answer is given on.
@@ -49,6 +50,7 @@ class FlakyServer:
     upstream: str
     endpoint_url: str = ""
     seen: list[tuple[str, str]] = field(default_factory=list)
+    answers: list[tuple[str, str, int]] = field(default_factory=list)
     without_headers: set[str] = field(default_factory=set)
     before: Callable[[str, str], bool] = lambda method, path: False
     after: Callable[[str, str], object] = lambda method, path: None
@@ -121,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "garble":
             body = bytes([body[0] ^ 1]) + body[1:]
         status, headers, answer = self._pass_on(body)
+        self.flaky.answers.append((self.command, self.path, status))
         self.flaky.after(self.command, self.path)
         if fault == "lose":
             self._break_off()

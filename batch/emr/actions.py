@@ -14,13 +14,13 @@ from typing import IO, TYPE_CHECKING
 
 from batch.emr.capacity import EC2, SERVERLESS, Capacity
 from batch.emr.cost import Estimate, estimate, peers_mark
-from models.errors import FruitsError
+from batch.exit_codes import DONE, FAILED, REFUSED
+from models.errors import FruitsError, StoreUnavailable
 
 if TYPE_CHECKING:
     from batch.emr.aws import Aws
     from batch.emr.stack import Stack
 
-DONE, FAILED, REFUSED = 0, 1, 3
 _log = logging.getLogger("batch")
 
 
@@ -56,6 +56,8 @@ def print_estimate(given: argparse.Namespace) -> int:
     """`emr estimate`: prints minutes and money, what they rest on, and the mark to compare with."""
     aws = _open(given)
     stack = None if given.photos else _stack(aws, given)
+    if stack is not None:
+        aws.check_bucket(stack.corpus_bucket)
     _print_estimate(_price(aws, stack, given), given, sys.stdout)
     photos, mark = peers_mark()
     ours = estimate(photos, aws.region, _capacity(given), given.mode)
@@ -66,6 +68,8 @@ def print_estimate(given: argparse.Namespace) -> int:
 
 def submit_build(given: argparse.Namespace) -> int:
     """`emr submit`: prints the version that is current when the build has ended well."""
+    from botocore.exceptions import ClientError
+
     from batch.emr.runs import current_version, follow_run
     from batch.emr.submit import BuildRequest, submit
 
@@ -94,10 +98,14 @@ def submit_build(given: argparse.Namespace) -> int:
     if given.no_wait:
         print(run)
         return DONE
+    how_to_follow = (f"the run {run} goes on", f"emr status {run} --wait {_again(given)}")
     try:
         status = follow_run(aws, stack, run)
     except KeyboardInterrupt:
-        return _interrupted(f"the run {run} goes on", f"emr status {run} --wait {_again(given)}")
+        return _interrupted(*how_to_follow)
+    except (ClientError, StoreUnavailable):  # the network, or credentials that have run out meanwhile
+        _interrupted(*how_to_follow)
+        raise
     if status.succeeded is False:
         _log.warning("python -m batch emr logs %s %s  shows what it said", run, _again(given))
         return FAILED
@@ -243,6 +251,7 @@ def _corpora(given: argparse.Namespace, stack: "Stack") -> tuple[str, ...]:
 
 def _build_options(given: argparse.Namespace) -> tuple[str, ...]:
     options = [] if given.components is None else ["--components", str(given.components)]
+    options += [] if given.whitening is None else ["--whitening", str(given.whitening)]
     options += ["--strict-labels"] * given.strict_labels + ["--force"] * given.force
     return tuple(options)
 

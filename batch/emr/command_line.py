@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
+from batch.arguments import amount, positive, share
 from batch.emr import actions
 
 DEFAULT_STACK = "fruits"
@@ -63,14 +64,14 @@ def _add_deploy(subparsers: _Subparsers, new_command: NewCommand) -> None:
         "python -m batch emr deploy --region eu-west-3 --alarm-email you@example.com",
     )
     parser.add_argument("--alarm-email", metavar="ADDRESS", help="told when costs near the budget")
-    parser.add_argument("--monthly-budget", type=_amount, metavar="USD", help="(default: 20)")
+    parser.add_argument("--monthly-budget", type=amount, metavar="USD", help="(default: 20)")
     parser.add_argument(
-        "--max-vcpu", type=_positive, metavar="N", help="cap of all runs together (default: 16)"
+        "--max-vcpu", type=positive, metavar="N", help="cap of all runs together (default: 16)"
     )
     parser.add_argument(
-        "--max-memory", type=_positive, metavar="GB", help="cap of all runs together (default: 64)"
+        "--max-memory", type=positive, metavar="GB", help="cap of all runs together (default: 64)"
     )
-    parser.add_argument("--log-days", type=_positive, metavar="N", help="that logs are kept (default: 14)")
+    parser.add_argument("--log-days", type=positive, metavar="N", help="that logs are kept (default: 14)")
     parser.add_argument(
         "--api-principal",
         metavar="ARN",
@@ -100,12 +101,13 @@ def _add_submit(subparsers: _Subparsers, new_command: NewCommand) -> None:
     _add_size(parser)
     parser.add_argument(
         "--max-cost",
-        type=_amount,
+        type=amount,
         default=DEFAULT_MAX_COST_USD,
         metavar="USD",
         help=f"refuse a dearer build, and stop EMR Serverless there (default: {DEFAULT_MAX_COST_USD:.2f})",
     )
-    parser.add_argument("--components", type=_positive, metavar="N", help="of the PCA")
+    parser.add_argument("--components", type=positive, metavar="N", help="of the PCA")
+    parser.add_argument("--whitening", type=share, metavar="POWER", help="of its components, 0 to 1")
     parser.add_argument("--strict-labels", action="store_true", help="refuse folders that nobody knows")
     parser.add_argument("--force", action="store_true", help="publish even a clearly worse bundle")
     parser.add_argument(
@@ -161,10 +163,10 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         help="in the stack's corpus bucket, or its s3:// address; may be repeated (default: photos)",
     )
     parser.add_argument(
-        "--photos", type=_positive, metavar="N", help="to price (default: counted in the bucket)"
+        "--photos", type=positive, metavar="N", help="to price (default: counted in the bucket)"
     )
     parser.add_argument(
-        "--executors", type=_positive, default=3, metavar="N", help="of 4 cores each (default: 3)"
+        "--executors", type=positive, default=3, metavar="N", help="of 4 cores each (default: 3)"
     )
     parser.add_argument(
         "--mode",
@@ -172,23 +174,3 @@ def _add_size(parser: argparse.ArgumentParser) -> None:
         default="serverless",
         help="EMR Serverless, or a cluster on EC2 with Spot machines (default: serverless)",
     )
-
-
-def _positive(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text}")
-    return value
-
-
-def _amount(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected an amount in US dollars, got {text}") from None
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected more than 0 US dollars, got {text}")
-    return value

@@ -7,7 +7,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from batch.emr.application import stop_application
 from batch.emr.aws import POLL_S, Aws, message, reason
+from batch.emr.runs import ACTIVE_RUNS, job_runs
 from batch.emr.stack import TEMPLATE, Stack, delete_stack, describe, find_stack, follow, known_events
 from models.errors import SettingsError
 
@@ -17,7 +19,8 @@ too.
 """
 MAX_NAME_CHARACTERS = 20
 _NAME = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
-_BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+# In review it is a name that a change set was made for, and no stack yet; it stays so without end.
+_BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def deploy(aws: Aws, name: str, parameters: StackParameters) -> Stack:
         FruitsError: CloudFormation did not finish; what it says is in the message.
     """
     found = describe(aws, name)
-    if found and found["StackStatus"].endswith("_IN_PROGRESS"):
+    if found and _changes(found):
         aws.say(f"the stack {name} is {found['StackStatus']}; waiting for that first")
         _settle(aws, name)
         found = describe(aws, name)
@@ -82,6 +85,9 @@ def _create(aws: Aws, name: str, parameters: StackParameters) -> None:
 
 def _update(aws: Aws, found: Mapping[str, Any], name: str, parameters: StackParameters) -> None:
     kept = {entry["ParameterKey"] for entry in found.get("Parameters", ())}
+    outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in found.get("Outputs", ())}
+    if (application := outputs.get("ApplicationId")) and not job_runs(aws, application, ACTIVE_RUNS):
+        stop_application(aws, application)  # it starts again by itself
     told = known_events(aws, name)
     try:
         aws.call("cloudformation", "update_stack", _request(name, parameters, kept))
@@ -112,5 +118,10 @@ def _request(name: str, parameters: StackParameters, kept: Collection[str] = ())
 
 
 def _settle(aws: Aws, name: str) -> None:
-    while (found := describe(aws, name)) and found["StackStatus"].endswith("_IN_PROGRESS"):
+    while (found := describe(aws, name)) and _changes(found):
         aws.wait(POLL_S)
+
+
+def _changes(found: Mapping[str, Any]) -> bool:
+    status = str(found["StackStatus"])
+    return status.endswith("_IN_PROGRESS") and status not in _BROKEN

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from batch.emr.capacity import Capacity
+from batch.emr.packaging import MOUNT
 from batch.emr.release import RELEASE
 from batch.emr.stack import Stack
 
@@ -15,7 +16,6 @@ MACHINES = ("m5.xlarge", "m5a.xlarge", "m6i.xlarge", "m6a.xlarge")
 """Of 4 cores and 16 GB each; several kinds, so that Spot finds one that is plentiful."""
 IDLE_S = 300
 _SPOT_WAIT_MINUTES = 10
-_MOUNT = "deps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ def job_run(job: Job) -> dict[str, Any]:
     token = uuid4().hex
     settings = {
         **job.capacity.settings,
-        "spark.archives": f"{job.archive}#{_MOUNT}",
-        "spark.emr-serverless.driverEnv.PYTHONPATH": f"./{_MOUNT}",
-        "spark.executorEnv.PYTHONPATH": f"./{_MOUNT}",
+        "spark.archives": f"{job.archive}#{MOUNT}",
+        "spark.emr-serverless.driverEnv.PYTHONPATH": f"./{MOUNT}",
+        "spark.executorEnv.PYTHONPATH": f"./{MOUNT}",
     }
     return {
         "applicationId": job.stack.application,
@@ -97,9 +97,9 @@ def cluster(job: Job, subnets: tuple[str, ...] = ()) -> dict[str, Any]:
     """
     settings = {
         **job.capacity.settings,
-        "spark.archives": f"{job.archive}#{_MOUNT}",
-        "spark.yarn.appMasterEnv.PYTHONPATH": f"./{_MOUNT}",
-        "spark.executorEnv.PYTHONPATH": f"./{_MOUNT}",
+        "spark.archives": f"{job.archive}#{MOUNT}",
+        "spark.yarn.appMasterEnv.PYTHONPATH": f"./{MOUNT}",
+        "spark.executorEnv.PYTHONPATH": f"./{MOUNT}",
     }
     step = ["spark-submit", "--deploy-mode", "cluster", *_options(settings), job.entry_point, *job.arguments]
     return {

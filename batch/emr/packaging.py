@@ -126,7 +126,11 @@ def _wheels(folder: Path, architecture: str) -> Path:
         with tempfile.TemporaryDirectory(dir=folder, prefix="wheels-new-") as temporary:
             fresh = Path(temporary, "installed")
             _install(wanted, constraints, fresh, architecture)
-            fresh.rename(wheels)
+            try:
+                fresh.rename(wheels)
+            except OSError:
+                if not wheels.is_dir():  # else another call was quicker: its wheels are the same
+                    raise
     return wheels
 
 
@@ -173,7 +177,7 @@ def _files(folder: Path, root: Path, left_out: Iterable[str]) -> Iterator[tuple[
 
 def _write_archive(archive: Path, files: Iterable[tuple[str, Path]]) -> None:
     """Write files under names, sorted, without owners or times, so that equal content gives equal bytes."""
-    part = archive.with_suffix(".part")
+    part = archive.with_name(f"{archive.name}.{os.getpid()}.part")
     with (
         part.open("wb") as target,
         gzip.GzipFile("", "wb", compresslevel=1, fileobj=target, mtime=0) as packed,

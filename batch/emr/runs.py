@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ ACTIVE_CLUSTERS = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 _CLUSTER_PREFIX = "j-"
 _SAY_AGAIN_S = 60.0
 _ENDED = ("SUCCESS", "FAILED", "CANCELLED", "TERMINATED", "TERMINATED_WITH_ERRORS")
+_CONTAINER_LOGS = re.compile(r"/(?:steps|containers)/.*/(?:stdout|stderr)(?:\.gz)?$")
+_DRIVER_LOGS = re.compile(r"/(?:steps|containers/.*_000001)/(?:.*/)?(?:stdout|stderr)(?:\.gz)?$")
 _GOOD_CLUSTER_END = "ALL_STEPS_COMPLETED"
 _CLUSTER_STATES = [*ACTIVE_CLUSTERS, "TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"]
 
@@ -61,6 +64,16 @@ def job_runs(
     return [run for page in pages for run in page["jobRuns"]]
 
 
+def clusters(
+    aws: Aws, stack: str, states: Sequence[str], planned: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """List the clusters of a stack in some states: those that bear its name and the hash of a build."""
+    answer = {"Clusters": [{"Id": "j-EACH", "Name": name} for name in planned]}
+    pages = aws.pages("emr", "list_clusters", {"ClusterStates": list(states)}, answer)
+    own = re.compile(re.escape(stack) + r"-[0-9a-f]{12}")
+    return [cluster for page in pages for cluster in page["Clusters"] if own.fullmatch(cluster["Name"])]
+
+
 def latest_run(aws: Aws, stack: Stack) -> str:
     """Find the newest run of a stack, of either kind.
 
@@ -71,9 +84,7 @@ def latest_run(aws: Aws, stack: Stack) -> str:
     runs = [(run["createdAt"], run["id"]) for run in job_runs(aws, stack.application, planned=planned)]
     runs += [
         (cluster["Status"]["Timeline"]["CreationDateTime"], cluster["Id"])
-        for page in aws.pages("emr", "list_clusters", {"ClusterStates": _CLUSTER_STATES}, {"Clusters": []})
-        for cluster in page["Clusters"]
-        if cluster["Name"].startswith(f"{stack.name}-")
+        for cluster in clusters(aws, stack.name, _CLUSTER_STATES)
     ]
     if not runs:
         raise SettingsError(f"Nothing has run yet on {stack.name}; start with `python -m batch emr submit`.")
@@ -120,13 +131,17 @@ def log_lines(aws: Aws, stack: Stack, run: str, *, executors: bool = False) -> I
         executors: also what executors say; else the driver alone.
 
     Raises:
-        SettingsError: no such run.
+        SettingsError: no such run, or one that logs elsewhere.
     """
     if run.startswith(_CLUSTER_PREFIX):
         yield from _cluster_log(aws, stack, run, executors)
         return
-    logging = _job_run(aws, stack, run)["configurationOverrides"]["monitoringConfiguration"]
-    where = logging["cloudWatchLoggingConfiguration"]
+    overrides = _job_run(aws, stack, run).get("configurationOverrides", {})
+    where = overrides.get("monitoringConfiguration", {}).get("cloudWatchLoggingConfiguration")
+    if not where:
+        raise SettingsError(
+            f"The run {run} was not started by `emr submit`: it does not log to {stack.log_group}."
+        )
     request = {"logGroupName": where["logGroupName"], "logStreamNamePrefix": where["logStreamNamePrefix"]}
     for page in aws.pages("logs", "filter_log_events", request, {"events": []}):
         for event in page["events"]:
@@ -180,12 +195,15 @@ def _cluster_status(aws: Aws, run: str) -> RunStatus:
 
 
 def _cluster_log(aws: Aws, stack: Stack, run: str, executors: bool) -> Iterator[str]:
-    """Read what EMR copies to S3 every few minutes: of the step, and with `executors` of the containers."""
-    request = {"Bucket": stack.bundle_bucket, "Prefix": f"logs/{run}/{'' if executors else 'steps/'}"}
+    """Read what EMR copies to S3 every few minutes: of the step and of the containers of YARN, the first of
+    which is the driver's.
+    """
+    wanted = _CONTAINER_LOGS if executors else _DRIVER_LOGS
+    request = {"Bucket": stack.bundle_bucket, "Prefix": f"logs/{run}/"}
     for page in aws.pages("s3", "list_objects_v2", request, {}):
         for entry in page.get("Contents", ()):
             key = entry["Key"]
-            if not key.endswith((".gz", "stdout", "stderr")) or "/node/" in key:
+            if not wanted.search(key):
                 continue
             body = aws.call("s3", "get_object", {"Bucket": stack.bundle_bucket, "Key": key})["Body"].read()
             text = (gzip.decompress(body) if key.endswith(".gz") else body).decode("utf-8", "replace")

@@ -11,7 +11,7 @@ from batch.emr.cost import Estimate, Mode
 from batch.emr.job_request import Job, cluster, job_run
 from batch.emr.packaging import Package, build_package
 from batch.emr.release import ARCHITECTURE, RELEASE
-from batch.emr.runs import ACTIVE_CLUSTERS, ACTIVE_RUNS, job_runs
+from batch.emr.runs import ACTIVE_CLUSTERS, ACTIVE_RUNS, clusters, job_runs
 from batch.emr.stack import Stack
 from models.errors import SettingsError, StoreUnavailable
 
@@ -144,8 +144,7 @@ def _start_run(aws: Aws, job: Job) -> str:
 
 
 def _start_cluster(aws: Aws, job: Job, subnets: tuple[str, ...]) -> str:
-    pages = aws.pages("emr", "list_clusters", {"ClusterStates": ACTIVE_CLUSTERS}, {"Clusters": []})
-    for found in (found for page in pages for found in page["Clusters"]):
+    for found in clusters(aws, job.stack.name, ACTIVE_CLUSTERS):
         if found["Name"] == job.name:
             aws.say(f"this very build is under way already: {found['Id']}")
             return str(found["Id"])

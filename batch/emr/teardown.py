@@ -1,14 +1,14 @@
 """Takes away everything that a stack made; may be repeated at any time, and goes on where it was stopped."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from batch.emr.application import stop_application
 from batch.emr.aws import POLL_S, Aws, reason
-from batch.emr.runs import ACTIVE_CLUSTERS, ACTIVE_RUNS, job_runs
+from batch.emr.runs import ACTIVE_CLUSTERS, ACTIVE_RUNS, clusters, job_runs
 from batch.emr.stack import delete_stack, describe
 from models.errors import FruitsError
 
@@ -63,7 +63,8 @@ def teardown(aws: Aws, name: str, remains: Remains, *, delete_data: bool = False
         FruitsError: something would not go.
     """
     if application := remains.resources.get("Application"):
-        _stop_application(aws, application)
+        _cancel_runs(aws, application)
+        stop_application(aws, application)
     _terminate_clusters(aws, name)
     for bucket in ("CorpusBucket", "BundleBucket") if delete_data else ("BundleBucket",):
         if physical := remains.resources.get(bucket):
@@ -71,44 +72,21 @@ def teardown(aws: Aws, name: str, remains: Remains, *, delete_data: bool = False
     delete_stack(aws, name, remains.stack_id)
 
 
-def _stop_application(aws: Aws, application: str) -> None:
-    """Cancel what runs and stop the application: CloudFormation deletes only a stopped one."""
+def _cancel_runs(aws: Aws, application: str) -> None:
+    """Cancel what runs and wait for it: an application with a run cannot be stopped."""
     who = {"applicationId": application}
     for run in job_runs(aws, application, ACTIVE_RUNS, planned=[{"id": "0each"}]):
         aws.say(f"cancelling the run {run['id']}")
         aws.call("emr-serverless", "cancel_job_run", {**who, "jobRunId": run["id"]})
     _until(aws, lambda: not job_runs(aws, application, [*ACTIVE_RUNS, "CANCELLING"]))
-    try:
-        aws.call("emr-serverless", "stop_application", who)
-        _until(aws, lambda: _application_state(aws, application) in ("STOPPED", "CREATED", "TERMINATED"))
-    except ClientError as error:
-        if reason(error) != "ResourceNotFoundException":  # gone already, by an earlier try or by hand
-            raise
-
-
-def _application_state(aws: Aws, application: str) -> str:
-    planned = {"application": {"state": "STOPPED"}}
-    answer = aws.call("emr-serverless", "get_application", {"applicationId": application}, planned)
-    return str(answer["application"]["state"])
 
 
 def _terminate_clusters(aws: Aws, name: str) -> None:
     """End the clusters of this stack; their machines hold its role."""
-    if clusters := _clusters(aws, name, ACTIVE_CLUSTERS):
-        aws.say(f"terminating the clusters {', '.join(clusters)}")
-        aws.call("emr", "terminate_job_flows", {"JobFlowIds": clusters})
-    _until(aws, lambda: not _clusters(aws, name, [*ACTIVE_CLUSTERS, "TERMINATING"]))
-
-
-def _clusters(aws: Aws, name: str, states: list[str]) -> list[str]:
-    planned = [{"Id": "j-EACH", "Name": f"{name}-{0:012x}"}] if states == ACTIVE_CLUSTERS else []
-    pages = aws.pages("emr", "list_clusters", {"ClusterStates": states}, {"Clusters": planned})
-    return [
-        cluster["Id"]
-        for page in pages
-        for cluster in page["Clusters"]
-        if re.fullmatch(re.escape(name) + r"-[0-9a-f]{12}", cluster["Name"])
-    ]
+    for cluster in clusters(aws, name, ACTIVE_CLUSTERS, planned=[f"{name}-{0:012x}"]):
+        aws.say(f"terminating the cluster {cluster['Id']}")
+        aws.call("emr", "terminate_job_flows", {"JobFlowIds": [cluster["Id"]]})
+    _until(aws, lambda: not clusters(aws, name, [*ACTIVE_CLUSTERS, "TERMINATING"]))
 
 
 def _until(aws: Aws, done: Callable[[], bool]) -> None:

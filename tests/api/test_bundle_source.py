@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import obstore
 import pytest
 
 from api.bundle_source import DefaultSource, StoreSource, bundle_source
 from api.settings import Settings
 from models.errors import BundleCorrupt, FruitsError, StoreUnavailable, VersionMissing
-from models.store import Store, open_store
+from models.locations import open_location
+from models.store import POINTER, Store, open_store
 from tests.sealed_bundle import write_bundle
 
 
@@ -162,6 +164,29 @@ def test_the_store_is_opened_once_and_again_after_an_error(
         source.load("20261122T181500Z-3f9a1c")
     assert source.current() == pointer
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize("kind", ["s3_server", "rgw_server"])
+def test_a_pointer_that_has_not_moved_is_not_sent_again(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+) -> None:
+    server = request.getfixturevalue(kind)
+    uri = server.new_bucket("store")
+    store = open_store(uri, server.options)
+    for seed in (1, 2):
+        write_bundle(tmp_path / str(seed), seed)
+    first = store.publish(tmp_path / "1", None)
+    with server.flaky() as (flaky, through):
+        settings = Settings(store=uri, s3_endpoint=through.endpoint_url, cache=str(tmp_path / "cache"))
+        source = StoreSource(uri, settings)
+        polled = [source.current() for _ in range(3)]
+        second = store.publish(tmp_path / "2", first)
+        polled += [source.current() for _ in range(2)]
+        obstore.delete(open_location(uri, server.options).objects, POINTER)
+        polled += [source.current() for _ in range(2)]
+    assert polled == [first, first, first, second, second, None, None]
+    statuses = [status for _, path, status in flaky.answers if path.endswith(POINTER)]
+    assert statuses == [200, 304, 304, 200, 304, 404, 404]
 
 
 def test_a_cache_filled_before_serves_though_its_note_cannot_be_written(

@@ -73,10 +73,14 @@ def test_a_start_does_not_wait_for_a_store_that_hangs() -> None:
             release.wait(30)
             raise GONE
 
-    live = LiveBundle(Hanging([None], last_good=bundle()), Pace(60, 60))
-    live.start(wait_s=0)
-    assert live.seen is None
-    live.stop()
+    empty, filled = (LiveBundle(Hanging([None], last_good=held), Pace(60, 60)) for held in (None, bundle()))
+    empty.start(wait_s=0)
+    filled.start(wait_s=600)  # until there is something to answer from, which is at once
+    assert (empty.seen, filled.seen) == (None, None)
+    assert empty.served is None
+    assert filled.take().version == FIRST
+    for live in (empty, filled):
+        live.stop()
     release.set()
 
 
@@ -171,6 +175,7 @@ def test_the_last_good_bundle_serves_before_the_store_answers(follow: Any, log_l
     source = FakeSource([GONE, bundle(SECOND)], last_good=bundle(FIRST))
     live = follow(source)
     assert live.take().version == FIRST
+    source.wait_for_looks(2)
     assert (live.seen.answered, live.seen.problem) == (False, "store_unavailable")
     source.advance()
     assert live.take().version == SECOND

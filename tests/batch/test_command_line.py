@@ -61,6 +61,26 @@ def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture
     assert "usage: python -m batch" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["build", "--components", "many"], "expected a whole number of 1 or more, got many"),
+        (["build", "--max-rejects", "half"], "expected a share between 0 and 1, got half"),
+        (["build", "--max-rejects", "nan"], "expected a share between 0 and 1, got nan"),
+        (["synth", "--photos", "-1"], "expected a whole number of 0 or more, got -1"),
+        (["emr", "estimate", "--photos", "1.5"], "expected a whole number of 1 or more, got 1.5"),
+        (["emr", "submit", "--max-cost", "inf"], "expected an amount of US dollars above 0, got inf"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else " ".join(given),
+)
+def test_a_number_that_is_none_is_refused_with_what_was_expected(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert expected in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("aws_environment")
 @pytest.mark.parametrize(
     ("corpus", "code", "message"),
@@ -137,18 +157,22 @@ def test_bundles_are_listed_rolled_back_and_promoted(
     ("arguments", "code", "message"),
     [
         (["promote"], 2, "needs the version"),
+        (["rollback", "20261122T181500Z-3f9a1c"], 2, "rollback takes no version"),
+        (["list", "20261122T181500Z-3f9a1c"], 2, "list takes no version"),
         (["promote", "20261122T181500Z-3f9a1c"], 1, "holds no bundle 20261122T181500Z-3f9a1c"),
     ],
 )
-def test_promoting_what_is_not_there_is_refused(
+def test_what_names_the_wrong_version_or_none_is_refused_and_nothing_is_moved(
     arguments: list[str],
     code: int,
     message: str,
     store: tuple[str, list[str]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    before = open_store(store[0]).current()
     assert main(["bundles", *arguments, "--store", store[0]]) == code
     assert message in capsys.readouterr().err
+    assert open_store(store[0]).current() == before
 
 
 def test_an_empty_store_has_nothing_to_roll_back_or_to_evaluate(

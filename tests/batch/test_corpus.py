@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from batch.corpus import CorpusPhoto, Listing, image_ids, list_photos, uses_hadoop
-from models.errors import CorpusError, SettingsError
+from batch.corpus import CorpusPhoto, Listing, Reader, image_ids, list_photos, uses_hadoop
+from models.errors import CorpusError, LocationInvalid, SettingsError
 from models.labels import LabelRules
 from models.records import Label
 from tests.s3_server import S3Server
@@ -171,8 +171,23 @@ def test_hadoop_refuses_what_is_missing_or_has_no_file_system(
         list_photos(f"file://{tmp_path}/gone", rules=rules, reader="hadoop", spark=spark)
     with pytest.raises(CorpusError, match="No FileSystem for scheme"):
         list_photos("gs://bucket/photos", rules=rules, spark=spark)
+    with pytest.raises(
+        CorpusError, match=r"hdfs://no-such-host\.invalid/photos cannot be reached .* no-such-host"
+    ):
+        list_photos("hdfs://no-such-host.invalid/photos", rules=rules, spark=spark)
     with pytest.raises(SettingsError, match="needs a Spark session"):
         list_photos("hdfs:///photos", rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("uri", "reader"),
+    [("s3a://b/x", "auto"), ("s3n://b/x", "auto"), ("s3://b/x", "hadoop"), ("S3A://b/x", "hadoop")],
+)
+def test_hadoop_is_not_a_way_around_the_region_of_a_bucket(
+    uri: str, reader: Reader, spark: SparkSession, rules: LabelRules
+) -> None:
+    with pytest.raises(LocationInvalid, match=r"on S3, .* region .* unchecked. Write s3://bucket/prefix"):
+        list_photos(uri, rules=rules, reader=reader, spark=spark)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pyspark.ml.feature import PCA
 from pyspark.ml.functions import array_to_vector
 from pyspark.sql import DataFrame, SparkSession
 
-from batch.pca_fit import fit_pca, fit_spectrum, project
+from batch.pca_fit import Spectrum, fit_pca, fit_spectrum, project
 from models.errors import CorpusError, SettingsError
 
 COUNT, WIDTH = 300, 12
@@ -87,6 +87,27 @@ def test_every_component_is_kept_unless_a_number_is_asked_for(spark: SparkSessio
     assert every.components.shape == (7, WIDTH)
     assert every.explained_variance_ratio.sum() == pytest.approx(1)
     assert fit_pca(embeddings, WIDTH, 3).components.shape == (3, WIDTH)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_whitening_evens_out_the_variance_of_what_is_projected(spark: SparkSession, power: float) -> None:
+    vectors = rows()
+    spectrum = fit_spectrum(frame(spark, vectors), WIDTH)
+
+    projection = spectrum.keep(4, power)
+
+    spread = ((vectors - projection.mean) @ projection.components.T).std(axis=0, ddof=1)
+    ratio = spectrum.explained_variance_ratio[:4]
+    np.testing.assert_allclose(spread / spread[0], (ratio / ratio[0]) ** ((1 - power) / 2), rtol=1e-4)
+    assert np.linalg.norm(projection.components[0]) == pytest.approx(1, abs=1e-6)
+
+
+def test_whitening_leaves_components_without_variance_finite() -> None:
+    flat = Spectrum(9, np.zeros(3), np.eye(3), np.array([1.0, 0.0, 0.0]))
+    nothing = Spectrum(9, np.zeros(3), np.eye(3), np.zeros(3))
+
+    assert np.linalg.norm(flat.keep(3, 1.0).components, axis=1).max() == pytest.approx(1000)
+    assert np.isfinite(nothing.keep(3, 1.0).components).all()
 
 
 @pytest.mark.parametrize("components", [0, 8, 13])

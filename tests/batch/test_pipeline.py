@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,14 @@ from batch.synthetic import render_corpus
 from models import photo
 from models.bundle import FILES, read_manifest, verify
 from models.embedder import Embedder
-from models.errors import CorpusError, NetworkError, SettingsError, StoreFull
+from models.errors import (
+    CorpusError,
+    LocationInvalid,
+    LocationMissing,
+    NetworkError,
+    SettingsError,
+    StoreFull,
+)
 from models.identifier import Identifier
 from models.locations import S3Options
 from models.store import open_store
@@ -266,6 +274,24 @@ def _with_photo(folder: Path) -> Path:
     folder.mkdir()
     (folder / "1.jpg").write_bytes(b"\xff\xd8\xff")
     return folder.parent
+
+
+@pytest.mark.parametrize(("corpus", "reader"), [("s3a://bucket/photos", "auto"), ("s3://bucket/x", "hadoop")])
+def test_s3_through_hadoop_is_refused_before_spark_starts(corpus: str, reader: Any, tmp_path: Path) -> None:
+    console = Console()
+    with pytest.raises(LocationInvalid, match="leave --reader out"):
+        build(BuildSettings((corpus,), str(tmp_path / "store"), reader=reader), console)
+    assert console.steps == []
+
+
+def test_a_store_that_cannot_be_opened_is_told_before_anything_is_listed(
+    corpus: Path, network: str, s3_server: Any
+) -> None:
+    console = Console()
+    settings = BuildSettings((str(corpus),), "s3://no-such-bucket/b", network=network, s3=s3_server.options)
+    with pytest.raises(LocationMissing, match="no-such-bucket"):
+        build(settings, console)
+    assert console.steps == []
 
 
 def test_strict_labels_refuse_a_folder_that_nobody_knows(network: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,12 +22,16 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import botocore.session
+import pytest
 from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
 
+from batch.emr.release import PYTHON, RELEASE
 from batch.java import ensure_java
 from examples.cluster import SPARK_HOME
+from tests.s3_server import REGION
 
+APPLICATION = "00f0rehearsal"
 DRIVER_ENVIRONMENT = "spark.emr-serverless.driverEnv."
 RUN_TIMEOUT_S = 1_500
 PASSED_ON = re.compile(r"AWS_|NO_PROXY$|PATH$")
@@ -79,6 +84,11 @@ class EmrServerless:
             return 404, {"__type": "ResourceNotFoundException", "message": "no such application"}
         if operation == "GetApplication":
             return 200, {"application": self.application}
+        if operation == "StopApplication":
+            if any(run["state"] == "RUNNING" for run in self.runs.values()):
+                return 400, {"__type": "ValidationException", "message": "a job run is under way"}
+            self.application["state"] = "STOPPED"
+            return 200, {}
         if operation == "ListJobRuns":
             wanted = given.get("states") or [run["state"] for run in self.runs.values()]
             return 200, {"jobRuns": [_summary(run) for run in self.runs.values() if run["state"] in wanted]}
@@ -108,6 +118,7 @@ class EmrServerless:
             "tags": given.get("tags", {}),
         }
         self.runs[number] = run
+        self.application["state"] = "STARTED"
         thread = threading.Thread(target=self._run, args=(run, self.folder / number), daemon=True)
         self.threads.append(thread)
         thread.start()
@@ -167,6 +178,28 @@ class EmrServerless:
         path = folder / key.rpartition("/")[2]
         self.s3.download_file(bucket, key, str(path))
         return path
+
+
+def started_application() -> dict[str, Any]:
+    """Describe an application as the template makes it."""
+    return {
+        "applicationId": APPLICATION,
+        "arn": f"arn:aws:emr-serverless:{REGION}:123456789012:/applications/{APPLICATION}",
+        "releaseLabel": RELEASE,
+        "type": "Spark",
+        "state": "STARTED",
+        "createdAt": 0,
+        "updatedAt": 0,
+        "autoStopConfiguration": {"enabled": True, "idleTimeoutMinutes": 5},
+        "maximumCapacity": {"cpu": "16 vCPU", "memory": "64 GB"},
+    }
+
+
+def own_python() -> str:
+    """Give the Python below the virtual environment, of the release's version, or skip."""
+    if ".".join(map(str, sys.version_info[:2])) != PYTHON:
+        pytest.skip(f"needs Python {PYTHON}, the one of the EMR release")
+    return str(getattr(sys, "_base_executable", sys.executable))
 
 
 def empty_python(base: str, folder: Path) -> Path:

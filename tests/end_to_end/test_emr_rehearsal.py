@@ -15,19 +15,22 @@ from batch.emr.aws import Aws
 from batch.emr.capacity import Capacity
 from batch.emr.cost import estimate
 from batch.emr.job_request import Job, job_run
-from batch.emr.release import PYTHON, RELEASE
 from batch.emr.runs import current_version, follow_run
 from batch.emr.stack import Stack
 from batch.emr.submit import BuildRequest, submit
-from batch.synthetic import render, render_corpus
+from batch.synthetic import render_corpus
 from examples.cluster import local_cluster
-from examples.local_server import local_server
-from examples.phone import identify
-from tests.end_to_end.emr_serverless_server import EmrServerless, empty_python, serving
+from tests.end_to_end.emr_serverless_server import (
+    APPLICATION,
+    EmrServerless,
+    empty_python,
+    own_python,
+    serving,
+    started_application,
+)
+from tests.end_to_end.s3_builds import assert_a_banana_is_identified, upload
 from tests.s3_server import REGION
 
-FRUITS = ("apple", "banana", "lime", "not_fruit")
-APPLICATION = "00f0rehearsal"
 ROLE = "arn:aws:iam::123456789012:role/fruits-job"
 SMALL = Capacity(
     executors=2,
@@ -40,41 +43,15 @@ SMALL = Capacity(
 )
 
 
-def own_python() -> str:
-    """Give the Python below the virtual environment, of the release's version, or skip."""
-    if ".".join(map(str, sys.version_info[:2])) != PYTHON:
-        pytest.skip(f"needs Python {PYTHON}, the one of the EMR release")
-    return str(getattr(sys, "_base_executable", sys.executable))
-
-
 def stack(corpus: str, bundles: str) -> Stack:
     names = (corpus.split("/")[2], bundles.split("/")[2])
     return Stack("fruits", *names, APPLICATION, ROLE, ROLE, "profile", ROLE, "/fruits/jobs")
 
 
-def application(**changed: Any) -> dict[str, Any]:
-    described = {
-        "applicationId": APPLICATION,
-        "arn": f"arn:aws:emr-serverless:{REGION}:123456789012:/applications/{APPLICATION}",
-        "releaseLabel": RELEASE,
-        "type": "Spark",
-        "state": "STARTED",
-        "createdAt": 0,
-        "updatedAt": 0,
-        "autoStopConfiguration": {"enabled": True, "idleTimeoutMinutes": 5},
-        "maximumCapacity": {"cpu": "16 vCPU", "memory": "64 GB"},
-    }
-    return described | changed
-
-
-def upload(folder: Path, client: Any, bucket: str) -> None:
-    for fruit in FRUITS:
-        for path in sorted((folder / fruit).iterdir()):
-            client.put_object(Bucket=bucket, Key=f"photos/{path.relative_to(folder)}", Body=path.read_bytes())
-
-
 def test_what_aws_would_refuse_is_refused(s3_server: Any, tmp_path: Path) -> None:
-    service = EmrServerless(application(), s3_server.client(), "local[1]", Path(sys.executable), tmp_path)
+    service = EmrServerless(
+        started_application(), s3_server.client(), "local[1]", Path(sys.executable), tmp_path
+    )
     good = job_run(
         Job(stack("s3://corpus", "s3://bundles"), "s3://b/job.py", "s3://b/a.tar.gz", ("build",), SMALL, 60)
     )
@@ -114,7 +91,9 @@ def test_the_job_that_is_sent_to_aws_builds_a_bundle_that_the_api_answers_from(
         package_folder=project / "build" / "emr",
     )
     with local_cluster(tmp_path / "cluster") as cluster:
-        service = EmrServerless(application(), s3_server.client(), cluster.master, python, tmp_path / "runs")
+        service = EmrServerless(
+            started_application(), s3_server.client(), cluster.master, python, tmp_path / "runs"
+        )
         with serving(service) as address:
             monkeypatch.setenv("AWS_ENDPOINT_URL_EMR_SERVERLESS", address)
             aws = Aws.open(REGION)
@@ -126,14 +105,4 @@ def test_the_job_that_is_sent_to_aws_builds_a_bundle_that_the_api_answers_from(
     # spark-submit lets the log of a Python driver and what it prints come out in one stream.
     assert (tmp_path / "runs" / run / "stdout").read_text().splitlines()[-1] == version
 
-    settings = {
-        "FRUITS_STORE": where.store,
-        "FRUITS_S3_ENDPOINT": s3_server.endpoint_url,
-        "FRUITS_CACHE": str(tmp_path / "cache"),
-        "FRUITS_WORKERS": "1",
-    }
-    with local_server(settings, tmp_path / "server.log") as base:
-        answer, _ = identify(base, render("banana", 7, seed=9, kind="asked"), "banana.jpg")
-    assert answer["bundle"]["version"] == version
-    assert answer["results"][0]["fruit"] == "banana"
-    assert answer["results"][0]["similar"][0]["image"].startswith("photos/banana/")
+    assert_a_banana_is_identified(where.store, version, s3_server.endpoint_url, tmp_path)

@@ -19,6 +19,7 @@ from batch.corpus import list_photos
 from batch.feature_store import FeatureStore
 from batch.settings import BuildSettings
 from batch.sources import find_sources
+from examples import aws_steps
 from models import s3_access
 from models.errors import LocationMissing, RegionRefused
 from models.labels import LabelRules
@@ -71,6 +72,17 @@ OPENERS: dict[str, Opener] = {
     "a feature store": lambda uri, s3, folder: FeatureStore(uri, s3).space("0" * 64).shards(),
     "the API's store": load_in_the_api,
     "build": run_command("build", "--corpus", "URI", "--store", "URI"),
+    "build from S3": run_command("build", "--corpus", "URI", "--store", "bundles"),
+    "build into S3": run_command("build", "--corpus", "photos", "--store", "URI"),
+    "build with features on S3": run_command(
+        "build", "--corpus", "photos", "--store", "bundles", "--features", "URI"
+    ),
+    "build through Hadoop into S3": run_command(
+        "build", "--corpus", "hdfs://127.0.0.1:9/x", "--store", "URI"
+    ),
+    "build from S3 and through Hadoop": run_command(
+        "build", "--corpus", "hdfs://127.0.0.1:9/x", "--corpus", "URI", "--store", "bundles"
+    ),
     "evaluate a bundle": run_command("evaluate", "--bundle", "URI", "--photos", "photos"),
     "evaluate on photos": run_command("evaluate", "--photos", "URI"),
     "bundles list": run_command("bundles", "list", "--store", "URI"),
@@ -132,6 +144,24 @@ def test_a_region_that_is_asked_for_is_refused_before_any_call(
         options = S3Options(outside.server.endpoint_url, region, "team")
         with pytest.raises(RegionRefused):
             OPENERS[name]("s3://bucket/x", options, tmp_path / "cache")
+    assert outside.server.seen == []
+    assert not outside.asked.exists()
+
+
+@pytest.mark.parametrize("step", ["upload", "ask"])
+def test_the_steps_of_the_demonstration_refuse_a_region_too(
+    outside: Outside, tmp_path: Path, step: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside.patch.setenv("AWS_ENDPOINT_URL_S3", outside.server.endpoint_url)
+    outside.patch.setenv("AWS_PROFILE", "team")
+    (tmp_path / "photo.jpg").write_bytes(b"photo")
+    places = {
+        "upload": [str(tmp_path), "s3://bucket/x"],
+        "ask": ["s3://bucket/x", str(tmp_path / "photo.jpg")],
+    }
+    outside.patch.setattr("sys.argv", ["aws_steps", step, *places[step], "--region", "eu-west-2"])
+    assert aws_steps.main() == 1
+    assert "only regions inside the European Union are used" in capsys.readouterr().err
     assert outside.server.seen == []
     assert not outside.asked.exists()
 

@@ -4,24 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from batch.synthetic import render, render_corpus
-from examples.local_server import local_server
-from examples.phone import identify
+from batch.synthetic import render_corpus
 from models.store import open_store
-
-FRUITS = ("apple", "banana", "lime", "not_fruit")
-
-
-def upload(folder: Path, client: Any, bucket: str) -> int:
-    """Put the chosen folders of a corpus into a bucket under `photos/`."""
-    paths = [path for fruit in FRUITS for path in sorted((folder / fruit).iterdir())]
-    for path in paths:
-        client.put_object(Bucket=bucket, Key=f"photos/{path.relative_to(folder)}", Body=path.read_bytes())
-    return len(paths)
+from tests.end_to_end.s3_builds import assert_a_banana_is_identified, upload
 
 
 @pytest.mark.parametrize("server", ["s3_server", pytest.param("rgw_server", marks=pytest.mark.drill)])
@@ -56,14 +44,4 @@ def test_a_corpus_on_s3_becomes_a_bundle_on_s3_that_the_api_answers_from(
     below_the_store = s3_server.client().list_objects_v2(Bucket=store.split("/")[2])["Contents"]
     assert not any("parquet" in entry["Key"] and "rows" not in entry["Key"] for entry in below_the_store)
 
-    settings = {
-        "FRUITS_STORE": store,
-        "FRUITS_S3_ENDPOINT": s3_server.endpoint_url,
-        "FRUITS_CACHE": str(tmp_path / "cache"),
-        "FRUITS_WORKERS": "1",
-    }
-    with local_server(settings, tmp_path / "server.log") as base:
-        answer, _ = identify(base, render("banana", 7, seed=9, kind="asked"), "banana.jpg")
-    assert answer["bundle"]["version"] == version
-    assert answer["results"][0]["fruit"] == "banana"
-    assert answer["results"][0]["similar"][0]["image"].startswith("photos/banana/")
+    assert_a_banana_is_identified(store, version, s3_server.endpoint_url, tmp_path)

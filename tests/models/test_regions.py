@@ -93,6 +93,8 @@ def test_an_address_of_aws_inside_the_european_union_passes_and_so_do_other_serv
         ("https://s3.amazonaws.com", "not known"),
         ("https://s3-accelerate.amazonaws.com", "not known"),
         ("https://s3.us-east-1.amazonaws.com", "us-east-1"),
+        ("https://s3.us-east-1.api.aws.", "us-east-1"),
+        ("https://s3.dualstack.us-west-2.api.aws.:443/x", "us-west-2"),
         ("https://s3.dualstack.eu-west-2.amazonaws.com", "eu-west-2"),
         ("https://S3.EU-CENTRAL-2.AMAZONAWS.COM:443/", "eu-central-2"),
         ("https://s3-us-west-2.amazonaws.com", "us-west-2"),

@@ -20,7 +20,7 @@ from models.errors import (
     VersionMissing,
 )
 from models.locations import S3Options
-from models.store import open_store
+from models.store import POINTER, Pointer, open_store
 from tests.sealed_bundle import write_bundle
 from tests.stores import Place, version_of
 
@@ -49,6 +49,19 @@ def test_a_published_bundle_is_current_and_fetched_whole(
     fetched = place.store.fetch(pointer.version, tmp_path / "cache")
     for name in (*FILES, MANIFEST):
         assert (fetched / name).read_bytes() == (built[0] / name).read_bytes()
+
+
+def test_what_is_known_of_the_pointer_is_given_again_until_it_moves(place: Place, built: list[Path]) -> None:
+    assert place.store.current(None) is None
+    first = place.store.publish(built[0], None)
+    read = place.store.current(Pointer(first.version, '"another-etag"'))
+    assert read == first
+    assert place.store.current(read) is read
+    second = place.store.publish(built[1], first)
+    assert place.store.current(read) == second
+    assert place.store.current(place.store.promote(first.version, second)) != first  # a pointer of its own
+    obstore.delete(place.objects, POINTER)
+    assert place.store.current(second) is None
 
 
 def test_a_store_holds_the_pointer_and_whole_bundles_and_nothing_else(

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +33,21 @@ def test_the_etag_of_a_local_pointer_is_the_hash_of_its_bytes(folder_store: Stor
     pointer = folder_store.publish(built[0], None)
     data = (Path(folder_store.uri) / "current.json").read_bytes()
     assert pointer.etag == hashlib.sha256(data).hexdigest()
+
+
+def test_a_pointer_file_that_was_not_replaced_is_not_read_again(
+    folder_store: Store, built: list[Path]
+) -> None:
+    folder_store.publish(built[0], None)
+    known = folder_store.current()
+    path = Path(folder_store.uri) / "current.json"
+    before, data = path.stat(), path.read_bytes()
+    path.write_bytes(data.replace(data[-10:-2], b"otherone"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert folder_store.current(known) is known
+    assert folder_store.current() != known
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert folder_store.current(known) != known
 
 
 def test_the_first_publication_makes_the_folder(tmp_path: Path, built: list[Path]) -> None:

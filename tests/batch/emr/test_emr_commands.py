@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from batch.__main__ import main
 from batch.emr import runs, submit
 from batch.emr.aws import Aws
 from batch.emr.packaging import Package
 from batch.emr.runs import RunStatus
+from models.errors import StoreUnavailable
 from tests.batch.emr.conftest import EMAIL, Account
 
 COMMANDS = {
@@ -156,6 +158,19 @@ def test_estimate_counts_the_photos_of_the_bucket(
     assert "nothing was measured on AWS" in printed
 
 
+def test_estimate_refuses_a_bucket_abroad_before_it_lists_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.deploy()
+    listed: list[str] = []
+    monkeypatch.setattr("batch.emr.aws.bucket_region", lambda *_, guarded: "eu-west-2")
+    monkeypatch.setattr("batch.emr.aws.is_loopback", lambda _url: False)
+    monkeypatch.setattr(Aws, "pages", lambda *given, **_: listed.append(given[2]))
+    assert main(["emr", "estimate", *account.options]) == 2
+    assert "is eu-west-2" in capsys.readouterr().err
+    assert listed == []
+
+
 @pytest.fixture
 def submitted(account: Account, small_package: Package, monkeypatch: pytest.MonkeyPatch) -> Account:
     """Give a deployed stack whose packages are made at once."""
@@ -206,6 +221,28 @@ def test_ctrl_c_leaves_the_run_alone_and_says_how_to_follow_it(
     assert f"the run {run} goes on" in said
     assert f"python -m batch emr status {run} --wait --stack {submitted.name}" in said
     assert cancelled == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StoreUnavailable("emr-serverless does not answer"),
+        ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "expired"}}, "GetJobRun"),
+    ],
+    ids=["no network", "credentials that ran out"],
+)
+def test_a_wait_that_breaks_off_says_how_to_follow_the_run_too(
+    submitted: Account, error: Exception, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: Any) -> RunStatus:
+        raise error
+
+    monkeypatch.setattr(runs, "follow_run", break_off)
+    assert main(["emr", "submit", "--photos", "5000", *submitted.options]) == 1
+    said = capfd.readouterr().err
+    run = said.split("the run ")[1].split()[0]
+    assert f"python -m batch emr status {run} --wait --stack {submitted.name}" in said
+    assert ("does not answer" in said) or ("AWS refuses GetJobRun (ExpiredTokenException)" in said)
 
 
 def test_a_run_that_failed_fails_the_command(

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from batch.emr.deploy import StackParameters, check_name, deploy
-from batch.emr.stack import describe, find_stack
+from batch.emr.stack import TEMPLATE, describe, find_stack
 from batch.emr.teardown import find_remains, teardown
 from models.errors import FruitsError, SettingsError
-from tests.batch.emr.conftest import EMAIL, Account
+from tests.batch.emr.conftest import EMAIL, PARAMETERS, Account
 from tests.s3_server import REGION
 
 
@@ -59,6 +59,53 @@ def test_deploying_with_another_cap_changes_that_and_keeps_the_rest(account: Acc
     assert deploy(account.aws, account.name, StackParameters(MaximumVcpu=32)) == first
     assert parameters_of(account)["MaximumVcpu"] == "32"
     assert parameters_of(account)["AlarmEmail"] == EMAIL
+
+
+def application_state(account: Account, application: str) -> str:
+    found = account.aws.client("emr-serverless").get_application(applicationId=application)
+    return str(found["application"]["state"])
+
+
+def test_an_application_at_rest_between_builds_is_stopped_before_it_is_changed(account: Account) -> None:
+    """It goes on for some minutes after a build, and AWS refuses to change one that is started."""
+    stack = account.deploy()
+    account.aws.client("emr-serverless").start_application(applicationId=stack.application)
+    states: list[str] = []
+    account.aws.client("cloudformation").meta.events.register(
+        "before-parameter-build.cloudformation.UpdateStack",
+        lambda **_: states.append(application_state(account, stack.application)),
+    )
+    account.deploy(MaximumVcpu=32)
+    assert states == ["STOPPED"]
+
+
+def test_an_application_with_a_build_under_way_is_left_alone(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = account.deploy()
+    account.aws.client("emr-serverless").start_application(applicationId=stack.application)
+    monkeypatch.setattr("batch.emr.deploy.job_runs", lambda *_: [{"id": "00run", "state": "RUNNING"}])
+    deploy(account.aws, account.name, StackParameters())
+    assert application_state(account, stack.application) == "STARTED"
+
+
+def test_a_name_that_only_a_change_set_was_made_for_is_no_stack_to_wait_for(account: Account) -> None:
+    account.aws.client("cloudformation").create_change_set(
+        StackName=account.name,
+        ChangeSetName="by-hand",
+        ChangeSetType="CREATE",
+        TemplateBody=TEMPLATE.read_text("utf-8"),
+        Parameters=[{"ParameterKey": key, "ParameterValue": str(value)} for key, value in PARAMETERS.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        assert len(waited) < 5, "it waits for what will never come"
+
+    account.aws.wait = wait
+    assert account.deploy() == find_stack(account.aws, account.name)
 
 
 def test_a_new_stack_wants_somebody_to_alarm(account: Account) -> None:

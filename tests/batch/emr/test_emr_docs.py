@@ -92,6 +92,40 @@ def test_the_demonstration_starts_with_nothing_when_it_lacks_an_address(project:
     assert ran.stdout == ""
 
 
+STAND_IN = """#!/bin/sh
+echo "$*" >> "$NOTES"
+case "$*" in
+  *"emr estimate"*) kill -"$SIGNAL" $PPID ;;
+  *"emr deploy"*) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("signal", "code", "last"),
+    [("TERM", 143, "emr estimate"), ("INT", 130, "emr estimate"), ("0", 1, "emr deploy")],
+)
+def test_the_demonstration_stops_where_it_is_stopped_and_says_what_stays(
+    project: Path, tmp_path: Path, signal: str, code: int, last: str
+) -> None:
+    program, notes = tmp_path / "python", tmp_path / "notes"
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    given = {"ALARM_EMAIL": "a@b.eu", "PYTHON": str(program), "NOTES": str(notes), "SIGNAL": signal}
+    given |= {"PHOTOS": str(project / "docs"), "ASK": str(tmp_path / "asked.jpg")}
+    ran = subprocess.run(
+        # What starts the tests in the background may have them ignore INT, and a shell keeps to that.
+        ["env", "--default-signal=INT", "bash", "examples/aws_demo.sh"],
+        cwd=project,
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == code
+    assert last in notes.read_text().splitlines()[-1]
+    assert "emr teardown --delete-data --stack fruits-demo --region eu-west-3" in ran.stderr
+
+
 def test_the_demonstration_uploads_what_is_not_there_yet(
     account: Account, project: Path, tmp_path: Path
 ) -> None:

@@ -329,7 +329,7 @@ def test_the_newest_run_is_found_whichever_kind_it_is(account: Account, stack: S
     later = datetime(2026, 11, 24, tzinfo=UTC)
     clusters = [
         {"Id": f"j-{name}", "Name": name, "Status": {"Timeline": {"CreationDateTime": later}}}
-        for name in ("fruits-0123456789ab", "another")
+        for name in ("fruits-demo-0123456789ab", "fruits-0123456789ab", "fruits-by-hand", "another")
     ]
     with stubbed(account.aws, "emr-serverless") as serverless, stubbed(account.aws, "emr") as emr:
         serverless.add_response("list_job_runs", {"jobRuns": [listed_run("00run", "fruits-x")]})
@@ -362,11 +362,26 @@ def test_the_log_of_a_cluster_is_read_from_s3(account: Account, stack: Stack) ->
     import gzip
 
     client = account.server.client()
-    for place, text in (("steps/s-1/stderr.gz", "the step\n"), ("containers/c-1/stdout.gz", "an executor\n")):
+    of_the_build = "containers/application_1_0001/container_1_0001_01_00000"
+    for place, text in (
+        (f"{of_the_build}1/stdout.gz", "42 photos\n"),
+        (f"{of_the_build}2/stderr.gz", "an executor\n"),
+        ("node/i-1/applications/hadoop-yarn/stdout.gz", "a machine\n"),
+        ("steps/s-1/controller.gz", "EMR itself\n"),
+        ("steps/s-1/stderr.gz", "the step\n"),
+    ):
         body = gzip.compress(text.encode())
         client.put_object(Bucket=stack.bundle_bucket, Key=f"logs/j-1/{place}", Body=body)
-    assert list(log_lines(account.aws, stack, "j-1")) == ["stderr.gz: the step"]
-    assert len(list(log_lines(account.aws, stack, "j-1", executors=True))) == 2
+    assert list(log_lines(account.aws, stack, "j-1")) == ["stdout.gz: 42 photos", "stderr.gz: the step"]
+    assert "stderr.gz: an executor" in log_lines(account.aws, stack, "j-1", executors=True)
+    assert len(list(log_lines(account.aws, stack, "j-1", executors=True))) == 3
+
+
+def test_a_run_that_somebody_else_started_is_said_to_log_elsewhere(account: Account, stack: Stack) -> None:
+    with stubbed(account.aws, "emr-serverless") as emr:
+        emr.add_response("get_job_run", described_run("00run", "SUCCESS"))
+        with pytest.raises(SettingsError, match="00run was not started by `emr submit`"):
+            list(log_lines(account.aws, stack, "00run"))
 
 
 def test_the_version_that_is_current_afterwards_is_read_from_the_store(

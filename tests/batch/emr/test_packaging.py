@@ -167,6 +167,24 @@ def test_the_pins_are_those_of_the_project_without_what_the_cluster_brings(proje
     assert set(packed.values()) <= set(constraints)
 
 
+def test_two_calls_at_once_may_fetch_the_same_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def install(wanted: object, constraints: object, target: Path, architecture: str) -> None:
+        target.mkdir()
+        (target / "numpy.py").write_text(str(len(calls)))
+        calls.append(target)
+        if len(calls) == 1:
+            build_package(tmp_path)  # by another process, which ends first
+
+    calls: list[Path] = []
+    monkeypatch.setattr(packaging, "_install", install)
+    assert "numpy.py" in names(build_package(tmp_path).archive)
+    assert len(calls) == 2
+    assert len(list(tmp_path.glob("wheels-*"))) == 1
+    assert list(tmp_path.glob("*.part")) == []
+    build_package(tmp_path)
+    assert len(calls) == 2
+
+
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"Expected x86_64 or aarch64 .* got 'riscv64'"):
         build_package(tmp_path, "riscv64")
