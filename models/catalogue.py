@@ -4,7 +4,6 @@ Figures lie in `facts/figures.json`, words in `facts/words.<language>.json`. A b
 file, so that an answer never depends on another version of the facts.
 """
 
-import copy
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from models.catalogue_check import check
 from models.catalogue_words import Words, readable, search_form
 from models.errors import CatalogueError
 from models.fruit_sheet import SheetWriter
+from models.name_search import Name, NameKind, NameSearch
 from models.records import NOT_FRUIT
 
 FACTS = Path(__file__).parent / "facts"
@@ -45,7 +45,9 @@ class Catalogue:
         self._varieties: dict[str, list[str]] = {fruit: [] for fruit in figures["fruits"]}
         for variety in figures["varieties"]:
             self._varieties[variety.split("/")[0]].append(variety)
-        self._searchable = {fruit: self._search_forms(fruit) for fruit in figures["fruits"]}
+        self._search = NameSearch(name for fruit in figures["fruits"] for name in self._names(fruit))
+        # Sheets as JSON, by fruit and language: reading one again is many times faster than laying it out.
+        self._sheets: dict[tuple[str, str], str] = {}
 
     @classmethod
     def default(cls) -> Self:
@@ -132,11 +134,18 @@ class Catalogue:
 
         A topic that no source supports is None, and listed in `no_sourced_figure` if it is one of figures.
         Every figure names its source by a key of `sources`. Texts say their language in `lang`, English where
-        the asked language has none.
+        the asked language has none. Each call gives a sheet of its own.
         """
         if fruit not in self._figures["fruits"]:
             return None
-        writer, lang = self._writer(lang), self._words.language(lang)
+        key = fruit, self._words.language(lang)
+        if key not in self._sheets:
+            self._sheets[key] = json.dumps(self._sheet(*key))
+        sheet: Json = json.loads(self._sheets[key])
+        return sheet
+
+    def _sheet(self, fruit: str, lang: str) -> Json:
+        writer = self._writer(lang)
         topics = writer.topics(fruit)
         missing, sentence = writer.missing(topics)
         own = self._figures["fruits"][fruit].get("cautions", [])
@@ -147,7 +156,7 @@ class Catalogue:
             "scientific_name": self.scientific_name(fruit),
             "taxonomy": writer.taxonomy(fruit),
             "look_alikes": self._look_alikes(fruit, lang),
-            "varieties": [{"id": v, "name": self.name(v, lang)} for v in self._varieties[fruit]],
+            "varieties": [self._variety(variety, lang) for variety in self._varieties[fruit]],
             "description": self._words.text("descriptions", fruit, lang),
             **topics,
             "cautions": writer.cautions([*own, *self._figures["general_cautions"]]),
@@ -155,23 +164,24 @@ class Catalogue:
             "no_sourced_figure": missing,
             "no_sourced_figure_text": sentence,
         }
-        return copy.deepcopy({**sheet, "sources": writer.cited(sheet)})
+        return {**sheet, "sources": writer.cited(sheet)}
 
     def fruits(self, lang: str, query: str = "") -> list[Json]:
-        """Return id, name and scientific name of the fruits, by name.
+        """Return id, name and scientific name of all fruits by name, or of those that `query` finds.
 
         Args:
             lang: language of the names.
-            query: part of a name in any language, of a variety or of the scientific name; accents and case do
-                not count.
+            query: a name in any language, of a variety or of the scientific name, or a part of one; accents,
+                case and a few typing mistakes do not count. The best match comes first.
         """
-        wanted = search_form(query)
-        rows = [
+        found = self._search.find(query, self._words.language(lang)) if query.strip() else self._by_name(lang)
+        return [
             {"id": fruit, "name": self.name(fruit, lang), "scientific_name": self.scientific_name(fruit)}
-            for fruit, forms in self._searchable.items()
-            if any(wanted in form for form in forms)
+            for fruit in found
         ]
-        return sorted(rows, key=lambda row: (search_form(str(row["name"])), str(row["id"])))
+
+    def _by_name(self, lang: str) -> list[str]:
+        return sorted(self._figures["fruits"], key=lambda fruit: (search_form(self.name(fruit, lang)), fruit))
 
     def _writer(self, lang: str) -> SheetWriter:
         return SheetWriter(self._figures, self._words, self._words.language(lang))
@@ -186,8 +196,18 @@ class Catalogue:
             "fruits": [{"id": other, "name": self.name(other, lang)} for other in others],
         }
 
-    def _search_forms(self, fruit: str) -> tuple[str, ...]:
-        names = [fruit, self.scientific_name(fruit) or "", *self._words.every_name("fruits", fruit)]
-        for variety in self._varieties[fruit]:
-            names.extend(self._words.every_name("varieties", variety))
-        return tuple(sorted({search_form(name) for name in names}))
+    def _variety(self, variety: str, lang: str) -> Json:
+        about = self._words.text("variety_descriptions", variety, lang)
+        return {"id": variety, "name": self.name(variety, lang), "description": about}
+
+    def _names(self, fruit: str) -> Iterable[Name]:
+        """Every name by which a fruit may be looked for."""
+        yield Name(fruit, fruit, NameKind.SCIENTIFIC, None)
+        yield Name(self.scientific_name(fruit) or fruit, fruit, NameKind.SCIENTIFIC, None)
+        for lang in self._words.by_language:
+            yield Name(self.name(fruit, lang), fruit, NameKind.NAME, lang)
+            for other in self._words.other_names(fruit, lang):
+                yield Name(other, fruit, NameKind.OTHER_NAME, lang)
+            for variety in self._varieties[fruit]:
+                for name in (self.name(variety, lang), *self._words.other_names(variety, lang)):
+                    yield Name(name, fruit, NameKind.VARIETY, lang)

@@ -61,11 +61,8 @@ class Words:
             language = FALLBACK
         return {"text": self.by_language[language][key], "lang": language}
 
-    def every_name(self, section: str, key: str) -> list[str]:
-        """Return the name of `key` and its synonyms in all languages."""
-        names: list[str] = []
-        for words in self.by_language.values():
-            if key in words.get(section, {}):
-                names.append(words[section][key])
-            names.extend(words.get("synonyms", {}).get(key, []))
-        return names
+    def other_names(self, key: str, lang: str) -> list[str]:
+        """Return the plural and the synonyms of a fruit or variety in a language that we have."""
+        words = self.by_language[lang]
+        plural = words.get("plurals", {}).get(key)
+        return [*([plural] if plural else []), *words.get("synonyms", {}).get(key, [])]

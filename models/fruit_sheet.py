@@ -90,7 +90,7 @@ class SheetWriter:
 
     def _nutrition(self, fruit: str, record: Mapping[str, Any]) -> Json:
         note = self.words.text("nutrition_notes", fruit, self.lang)
-        return {**nutrition(record, self.sources, self.lang), "note": note}
+        return {**nutrition(record, self.sources, self.words, self.lang), "note": note}
 
     def _season(self, fruit: str, season: Mapping[str, Any]) -> Json:
         kind = "imported" if season.get("imported") else "market"
@@ -131,7 +131,15 @@ class SheetWriter:
         return ("co2_rows", f"{fruit}/{row['id']}") if "id" in row else ("fruits", fruit)
 
     def _handling(self, fruit: str, handling: Mapping[str, Any]) -> Json:
-        return {**(self.words.text("handling", fruit, self.lang) or {}), "source": handling["source"]}
+        return {
+            **(self.words.text("handling", fruit, self.lang) or {}),
+            "sensitive_to": [
+                {"id": damage, "name": self.words.get("sensitivities", damage, self.lang)}
+                for damage in handling.get("sensitive_to", [])
+            ],
+            "maturity": self.words.text("maturity", fruit, self.lang),
+            "source": handling["source"],
+        }
 
     def _diversity(self, fruit: str, diversity: Mapping[str, Any]) -> Json:
         d = diversity

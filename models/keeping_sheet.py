@@ -6,6 +6,7 @@ from typing import Any
 from models.catalogue_words import Words
 
 Json = dict[str, Any]
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def storage(entry: Mapping[str, Any], words: Words, lang: str) -> Json:
@@ -31,10 +32,18 @@ def ripening(fruit: str, entry: Mapping[str, Any], words: Words, lang: str) -> J
         "climacteric": climacteric,
         "climacteric_as_published": entry.get("climacteric_as_published"),
         "climacteric_sources": entry.get("climacteric_sources", []),
-        "ethylene_production": entry.get("ethylene_production"),
-        "ethylene_sensitivity": entry.get("ethylene_sensitivity"),
+        "ethylene_production": _ethylene(entry.get("ethylene_production"), words, lang),
+        "ethylene_sensitivity": _ethylene(entry.get("ethylene_sensitivity"), words, lang),
         "ethylene_sources": entry.get("ethylene_sources", []),
     }
+
+
+def _ethylene(entry: Mapping[str, Any] | None, words: Words, lang: str) -> Json | None:
+    """A level with its word, where the source gives one; None when it gives nothing."""
+    if entry is None:
+        return None
+    level = entry.get("level")
+    return {**entry, "name": words.text("levels", level, lang) if level else None}
 
 
 def _storage_sentence(entry: Mapping[str, Any], words: Words, asked: str) -> dict[str, str]:
@@ -51,7 +60,7 @@ def _storage_sentence(entry: Mapping[str, Any], words: Words, asked: str) -> dic
 def _conditional(span: Mapping[str, Any], unit: str, words: Words, lang: str) -> str:
     """A range with its unit, and in brackets the condition under which it holds."""
     condition = f" ({words.get('when', span['when'], lang)})" if "when" in span else ""
-    return f"{_span(span, words, lang)} {unit}{condition}"
+    return f"{_span(span, words, lang)}{NO_BREAK}{unit}{condition}"
 
 
 def _duration(span: Mapping[str, Any], words: Words, lang: str) -> str:

@@ -32,7 +32,7 @@ def test_a_fruit_is_told_in_the_language_asked_for(client: FlaskClient) -> None:
     response = client.get("/fruits/apple", headers={"Accept-Language": "fr"})
     assert response.get_json() == CATALOGUE.fruit("apple", "fr")
     assert response.headers["Content-Language"] == "fr"
-    assert response.headers["Vary"] == "Accept-Language"
+    assert response.headers["Vary"] == "Accept-Language, Accept-Encoding"
 
 
 @pytest.mark.parametrize("lang", CATALOGUE.languages)

@@ -17,6 +17,7 @@ SEED_NOT_FRUIT = {"cashew", "peanut"}  # USDA weighs another part or state than 
 PORTION_CHANGED = {"cactus-fruit", "carambola"}  # Ciqual 2025 weighs the skin too
 BORROWED = {"rambutan"}  # Ciqual 2020 repeats canned fruit
 MONTHS_OF_ANOTHER_FRUIT = {"mulberry"}
+TOLD_BY_CIQUAL = {"Peppers, sweet, green, raw"}
 COLUMNS = (
     "energy_kcal", "water_g", "carbohydrate_g", "sugars_g", "fibre_g", "protein_g", "fat_g", "vitamin_c_mg",
     "potassium_mg", "folate_ug", "vitamin_a_rae_ug", "beta_carotene_ug",
@@ -70,7 +71,7 @@ def row_of(rows: list[Row], role: str, dataset: str, record: str = "") -> Row | 
 
 
 def nutrition_expected(fruit: str, rows: list[Row]) -> dict[str, tuple[float | str, str]] | None:
-    """Ciqual first; where it is blank the newer Ciqual of the same food, then USDA; else one table alone."""
+    """Ciqual first, then the newer Ciqual of the same food, then USDA; without Ciqual one table, then BLS."""
     ciqual, usda = row_of(rows, "primary", "CIQUAL 2020"), row_of(rows, "primary", "USDA SR28")
     if fruit in BORROWED:
         ciqual, usda = None, None
@@ -78,7 +79,13 @@ def nutrition_expected(fruit: str, rows: list[Row]) -> dict[str, tuple[float | s
         lone = (
             usda or row_of(rows, "primary", "BLS") or (fruit in BORROWED and row_of(rows, "macro-bls", "BLS"))
         )
-        return {k: (v, lone["dataset"]) for k, v in cells(lone, COLUMNS).items()} if lone else None
+        if not lone:
+            return None
+        expected = {k: (v, lone["dataset"]) for k, v in cells(lone, COLUMNS).items()}
+        bls = row_of(rows, "macro-bls", "BLS")
+        for name, value in cells(bls, ("fibre_g",)).items() if bls else ():
+            expected.setdefault(name, (value, bls["dataset"] if bls else ""))
+        return expected
     expected = {k: (v, ciqual["dataset"]) for k, v in cells(ciqual, COLUMNS).items()}
     newer = row_of(rows, "macro-2025", "CIQUAL 2025", ciqual["record_id"])
     if newer and fruit not in PORTION_CHANGED:
@@ -114,9 +121,13 @@ def test_other_portions_and_waste_equal_their_tables(
     for fruit, rows in tables["nutrition"].items():
         record = figures["fruits"][fruit].get("nutrition", {})
         expected = [r for r in rows if r["role"] == "alt" and r["dataset"] == "CIQUAL 2020"]
-        others = record.get("other_portions", [])
-        assert [o["values"] for o in others] == [cells(r, COLUMNS) for r in expected], fruit
-        assert [o["portion"]["fr"] for o in others] == [r["food_description"] for r in expected], fruit
+        others = [r for r in rows if r["role"] == "alt" and r["dataset"] == "USDA SR28"]
+        expected += [r for r in others if r["food_description"] not in TOLD_BY_CIQUAL]
+        ours = record.get("other_portions", [])
+        assert [o["values"] for o in ours] == [cells(r, COLUMNS) for r in expected], fruit
+        assert [o["source"] for o in ours] == [r["dataset"] for r in expected], fruit
+        named = [o["portion"]["fr" if o["source"].startswith("CIQUAL") else "en"] for o in ours]
+        assert named == [r["food_description"] for r in expected], fruit
         usda = row_of(rows, "primary", "USDA SR28")
         waste = usda["edible_refuse_pct"] if usda and fruit not in SEED_NOT_FRUIT | BORROWED else ""
         assert (record.get("refuse_pct") or [None])[0] == (float(waste) if waste else None), fruit
@@ -246,6 +257,7 @@ def test_figures_quoted_in_restated_sentences_stand_in_the_tables(
     words = json.loads((FACTS / "words.en.json").read_text(encoding="utf-8"))
     columns = {
         "handling": ("postharvest", "handling_or_robotic_note"),
+        "maturity": ("postharvest", "handling_or_robotic_note"),
         "threats": ("diversity", "threatened_wild_relatives"),
         "cultivars": ("diversity", "cultivar_count_note"),
     }
