@@ -3,9 +3,23 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import fruits, health, identify, problems, request_log, uploads
+from api import (
+    compression,
+    cors,
+    docs,
+    fruits,
+    health,
+    identify,
+    pages,
+    privacy,
+    problems,
+    rate_limit,
+    request_log,
+    uploads,
+)
 from api.cores import Cores, slots_per_worker
 from api.live_bundle import LiveBundle, live_bundle
+from api.metrics import Metrics
 from api.openapi import FruitsAPI
 from api.service import KEY, Service
 from api.settings import Settings
@@ -29,11 +43,20 @@ def create_app(settings: Settings | None = None, live: LiveBundle | None = None)
         live.start(wait_s=FIRST_LOAD_S)
     cores = Cores(slots_per_worker(settings.workers), settings.queue, settings.queue_timeout_s)
     app = FruitsAPI(__name__)
-    app.extensions[KEY] = Service(settings, live, cores)
-    request_log.install(app)
+    metrics = Metrics() if settings.metrics_address else None
+    if metrics:
+        metrics.follow(live)
+    app.extensions[KEY] = Service(settings, live, cores, metrics)
+    # What goes through every answer; the first one here has the last word.
+    request_log.install(app, metrics)
+    compression.install(app)
+    if settings.origins:
+        cors.install(app, settings.origins)
     uploads.install(app, settings)
     problems.install(app)
-    for module in (identify, fruits, health):
+    if settings.rate:
+        rate_limit.install(app, settings.rate.share(settings.workers))
+    for module in (identify, fruits, privacy, health, docs, pages):
         app.register_api(module.blueprint)
     if settings.trusted_proxies:
         n = settings.trusted_proxies

@@ -1,8 +1,9 @@
 """`GET /fruits` and `GET /fruits/<id>`: what is known about fruits, and which of them can be identified."""
 
-from flask import Response, make_response
+from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
+from api.caching import NOT_MODIFIED, kept
 from api.language import choose_language
 from api.problems import Refusal, documented
 from api.schemas import FruitDetails, FruitPath, FruitsBody, FruitsQuery, LanguageQuery
@@ -17,7 +18,11 @@ blueprint = APIBlueprint(
     "/fruits",
     operation_id="listFruits",
     summary="List fruits, or search them by name",
-    responses={"200": FruitsBody, **documented("invalid_lang", "invalid_q", "not_ready")},
+    responses={
+        "200": FruitsBody,
+        **NOT_MODIFIED,
+        **documented("invalid_lang", "invalid_q", "not_ready"),
+    },
 )
 def list_fruits(query: FruitsQuery) -> Response:
     """All of them in one answer."""
@@ -32,7 +37,11 @@ def list_fruits(query: FruitsQuery) -> Response:
     "/fruits/<id>",
     operation_id="getFruit",
     summary="Everything known about one fruit",
-    responses={"200": FruitDetails, **documented("invalid_lang", "fruit_not_found", "not_ready")},
+    responses={
+        "200": FruitDetails,
+        **NOT_MODIFIED,
+        **documented("invalid_lang", "fruit_not_found", "not_ready"),
+    },
 )
 def get_fruit(path: FruitPath, query: LanguageQuery) -> Response:
     """The object that `/identify` gives as `fruit`."""
@@ -45,6 +54,4 @@ def get_fruit(path: FruitPath, query: LanguageQuery) -> Response:
 
 
 def _in_language(body: dict[str, object], lang: str) -> Response:
-    response = make_response(body)
-    response.headers.update({"Content-Language": lang, "Vary": "Accept-Language"})
-    return response
+    return kept((body, {"Content-Language": lang}), vary=("Accept-Language",))

@@ -3,10 +3,12 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 # This file is read before gunicorn puts the working folder on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from api.metrics_server import MetricsEndpoint
 from api.settings import Settings
 from api.worker import deadline_worker
 from models.errors import SettingsError
@@ -42,3 +44,31 @@ logconfig_dict = {
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {"gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
 }
+
+
+def on_starting(server: Any) -> None:
+    """Open Prometheus' port, before the first worker is forked."""
+    server.metrics_endpoint = None
+    if _settings.metrics_address:
+        try:
+            server.metrics_endpoint = MetricsEndpoint(_settings.metrics_address)
+        except SettingsError as error:
+            sys.exit(f"Wrong settings: {error}")
+
+
+def post_fork(server: Any, _worker: Any) -> None:
+    """Answer Prometheus from every worker."""
+    if server.metrics_endpoint:
+        server.metrics_endpoint.serve()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Take a worker that ended out of what is true of the moment."""
+    if server.metrics_endpoint:
+        server.metrics_endpoint.forget(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    """Leave nothing behind."""
+    if server.metrics_endpoint:
+        server.metrics_endpoint.close()

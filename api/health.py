@@ -5,13 +5,14 @@ from datetime import datetime
 from flask import Response, current_app, make_response
 from flask_openapi3 import APIBlueprint, Tag
 
+from api.caching import NOT_MODIFIED, kept
 from api.openapi import VERSION
 from api.problems import documented
 from api.schemas import HealthBody, ReadyBody, VersionBody
 from api.service import service
 
 blueprint = APIBlueprint(
-    "health", __name__, abp_tags=[Tag(name="service", description="State of the service.")]
+    "health", __name__, abp_tags=[Tag(name="service", description="State and description of the service.")]
 )
 
 
@@ -53,12 +54,13 @@ def version() -> Response:
             "description": "An OpenAPI 3.1 document.",
             "content": {"application/json": {"schema": {"type": "object"}}},
         },
+        **NOT_MODIFIED,
         **documented(),
     },
 )
 def openapi_json() -> Response:
     """Derived from the code that answers."""
-    return make_response(current_app.api_doc)  # type: ignore[attr-defined]
+    return kept(current_app.api_doc)  # type: ignore[attr-defined]
 
 
 def _state() -> dict[str, object]:

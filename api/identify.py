@@ -37,7 +37,8 @@ REQUEST_BODY = {
 REFUSALS = documented(
     *("invalid_lang", "invalid_top", "no_photo", "empty_photo", "photo_not_a_file", "too_many_photos"),
     *("unexpected_field", "malformed_body", "body_too_slow", "upload_too_large", "unsupported_body"),
-    *("not_an_image", "undecodable", "too_large", "too_small", "not_ready", "overloaded"),
+    *("not_an_image", "undecodable", "too_large", "too_small"),
+    *("rate_limited", "not_ready", "overloaded"),
 )
 
 blueprint = APIBlueprint(
@@ -59,7 +60,7 @@ def identify(query: IdentifyQuery) -> Response:
     here.live.take()  # refuses before the body is read, and is not kept: a slow sender must not hold a bundle
     photos = read_photos(here.settings.max_photo_bytes, here.settings.max_request_bytes)
     started = time.perf_counter()
-    with here.cores.slot():
+    with here.in_flight(len(photos)), here.cores.slot():
         identifier = here.live.take()
         found = identifier.identify(photos, top=query.top, limits=here.settings.photo_limits)
     lang = choose_language(query.lang, identifier.catalogue.languages)
@@ -67,6 +68,7 @@ def identify(query: IdentifyQuery) -> Response:
     body = describe(found, identifier, lang, total_ms)
     g.rank = found.answer.rank
     g.bundle_version = identifier.version
+    g.timing_ms = body["timing_ms"]
     response = make_response(body)
     response.headers.update(
         {"Content-Language": lang, "Vary": "Accept-Language", "Cache-Control": "no-store"}

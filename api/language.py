@@ -23,7 +23,7 @@ ADVICE = {
     },
     "blurred": {
         "en": "The photo is blurred. Hold the phone still, tap the fruit to focus, and try again.",
-        "fr": "La photo est floue. Touchez le fruit pour faire la mise au point, puis réessayez.",
+        "fr": "La photo est floue. Sans bouger, touchez le fruit pour la mise au point, puis réessayez.",
         "es": "La foto está borrosa. Sin mover el teléfono, toca la fruta para enfocar y repite.",
         "de": "Das Foto ist unscharf. Halten Sie still und tippen Sie zum Scharfstellen auf die Frucht.",
         "it": "La foto è sfocata. Tieni fermo il telefono, tocca il frutto per mettere a fuoco e riprova.",
@@ -34,6 +34,13 @@ ADVICE = {
         "es": "La foto es muy pequeña. Envía una más grande o acércate a la fruta.",
         "de": "Das Foto ist sehr klein. Senden Sie ein größeres oder gehen Sie näher an die Frucht heran.",
         "it": "La foto è molto piccola. Inviane una più grande o avvicinati al frutto.",
+    },
+    "only_background": {
+        "en": "There is hardly anything to see. Uncover the lens, centre the fruit, and try again.",
+        "fr": "On ne distingue presque rien. Dégagez l'objectif, placez le fruit au centre, puis réessayez.",
+        "es": "Apenas se ve nada. Destapa la lente, pon la fruta en el centro e inténtalo de nuevo.",
+        "de": "Es ist kaum etwas zu sehen. Halten Sie die Linse frei und die Frucht in die Bildmitte.",
+        "it": "Non si vede quasi nulla. Libera l'obiettivo, metti il frutto al centro e riprova.",
     },
 }
 

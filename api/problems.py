@@ -74,6 +74,7 @@ KINDS: Mapping[str, Kind] = {
     "body_too_slow": Kind(408, "Upload too slow"),
     "upload_too_large": Kind(413, "Upload too large"),
     "unsupported_body": Kind(415, "Unsupported kind of body"),
+    "rate_limited": Kind(429, "Too many requests"),
     "internal": Kind(500, "Something went wrong"),
     "not_ready": Kind(503, "Not ready"),
     "overloaded": Kind(503, "Overloaded"),

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 
 from flask import Flask, Response, g, request
 
+from api.metrics import Metrics
+
 log = logging.getLogger("api.request")
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Attributes of every LogRecord: whatever else a record carries was given through `extra`.
@@ -49,8 +51,8 @@ def configure_logging() -> None:
         root.propagate = False
 
 
-def install(app: Flask) -> None:
-    """Give every request an id and, at its end, a line in the log."""
+def install(app: Flask, metrics: Metrics | None = None) -> None:
+    """Give every request an id and, at its end, a line in the log and its place in the numbers."""
 
     @app.before_request
     def begin() -> None:
@@ -62,11 +64,14 @@ def install(app: Flask) -> None:
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
-        log.info("request", extra=_line(response))
+        seconds = time.perf_counter() - g.started
+        log.info("request", extra=_line(response, seconds))
+        if metrics:
+            metrics.count(response, seconds)
         return response
 
 
-def _line(response: Response) -> dict[str, object]:
+def _line(response: Response, seconds: float) -> dict[str, object]:
     body = g.get("body")
     return {
         "request_id": g.request_id,
@@ -74,7 +79,7 @@ def _line(response: Response) -> dict[str, object]:
         "route": request.url_rule.rule if request.url_rule else None,
         "status": response.status_code,
         "code": g.get("problem_code"),
-        "ms": round(1000 * (time.perf_counter() - g.started), 1),
+        "ms": round(1000 * seconds, 1),
         "bytes_in": body.bytes_read if body else 0,
         "client": truncated_address(request.remote_addr),
         "bundle": g.get("bundle_version"),

@@ -24,7 +24,10 @@ class IdentifyQuery(LanguageQuery):
 
 class FruitsQuery(LanguageQuery):
     q: str = Field(
-        default="", max_length=100, description="Part of a name, in any language, accents and case ignored."
+        default="",
+        max_length=100,
+        description="A name or the beginning of one, in any language; accents, case and a few typing "
+        "mistakes are forgiven.",
     )
 
 
@@ -90,7 +93,7 @@ class ResultBody(BaseModel):
 
 
 class AdviceBody(BaseModel):
-    code: str = Field(description="`too_dark`, `blown_out`, `blurred` or `tiny`.")
+    code: str = Field(description="`too_dark`, `blown_out`, `blurred`, `tiny` or `only_background`.")
     message: str = Field(description="What is wrong and what to do, in the language of the answer.")
 
 
@@ -145,6 +148,10 @@ class Text(BaseModel):
     lang: str
 
 
+class VarietyAbout(Named):
+    description: Text | None = Field(description="A line on it; null where there is none.")
+
+
 class LookAlikes(BaseModel):
     family: Named
     fruits: list[Named]
@@ -157,6 +164,7 @@ class Caution(BaseModel):
 
     id: str
     text: str
+    lang: str = Field(description="Language of `text`.")
 
 
 TOPIC = "Null when no sourced figure is known; every figure names its source by a key of `sources`."
@@ -173,7 +181,7 @@ class FruitDetails(BaseModel):
     scientific_name: str | None
     taxonomy: dict[str, Any] | None
     look_alikes: LookAlikes | None
-    varieties: list[Named]
+    varieties: list[VarietyAbout]
     description: Text | None
     nutrition: dict[str, Any] | None = Field(description=TOPIC)
     season: dict[str, Any] | None = Field(description=TOPIC)
@@ -183,6 +191,7 @@ class FruitDetails(BaseModel):
     handling: dict[str, Any] | None = Field(description=TOPIC)
     diversity: dict[str, Any] | None = Field(description=TOPIC)
     cautions: list[Caution]
+    cautions_note: Text
     no_sourced_figure: list[str] = Field(description="Topics that nothing is known about.")
     no_sourced_figure_text: str | None = Field(description="The same as a sentence.")
     sources: dict[str, Any] = Field(description="What figures name as their source, by that name.")
@@ -211,7 +220,26 @@ class FruitEntry(BaseModel):
 
 
 class FruitsBody(BaseModel):
-    fruits: list[FruitEntry] = Field(description="Sorted by name.")
+    fruits: list[FruitEntry] = Field(description="Sorted by name; with `q`, the best match first.")
+
+
+class PrivacyStatement(BaseModel):
+    """What happens to one thing that is known of a request."""
+
+    id: str = Field(description="Stable name of what it is about, such as `photo`.")
+    title: str
+    text: str
+    kept: str | None = Field(description="How long it is kept; null where nothing is.")
+
+
+class PrivacyBody(BaseModel):
+    lang: str
+    title: str
+    summary: str
+    statements: list[PrivacyStatement]
+    contact: str | None = Field(
+        description="Who runs this service and how to reach them; null when they do not say."
+    )
 
 
 class HealthBody(BaseModel):

@@ -7,6 +7,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from api.setting_values import Address, Rate, read_address, read_origins, read_rate
 from models.errors import RegionRefused, SettingsError
 from models.locations import S3Options
 from models.photo import PhotoLimits
@@ -63,6 +64,23 @@ class Settings:
     trusted_proxies: int = _setting(
         0, "Reverse proxies in front whose `X-Forwarded-*` headers count", lowest=0
     )
+    rate_limit: str | None = _setting(
+        None,
+        "Calls of `/identify` that a client network (/24 of IPv4, /48 of IPv6) may make, such as "
+        "`60/minute`; each worker counts for itself and allows its share",
+        unset="no limit",
+    )
+    cors_origins: str | None = _setting(
+        None,
+        "Origins of apps in browsers that may call the API, separated by commas, such as `https://app.example`",
+        unset="none",
+    )
+    metrics_bind: str | None = _setting(
+        None, "Address and port where Prometheus asks for `/metrics`, such as `127.0.0.1:9464`", unset="off"
+    )
+    privacy_contact: str | None = _setting(
+        None, "Who runs this service and how to reach them, as `/privacy` says it", unset="not said"
+    )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -80,6 +98,7 @@ class Settings:
             raise SettingsError(f"{name} is not a setting.{_suggestion(name, list(known))}")
         settings = cls(**{known[k].name: _parse(known[k], v) for k, v in given.items() if v.strip()})
         settings._check_region()
+        settings._check_values()
         return settings
 
     @property
@@ -96,6 +115,25 @@ class Settings:
     def cache_folder(self) -> Path:
         """Where fetched bundles lie, one folder a store."""
         return Path(self.cache).expanduser()
+
+    @property
+    def rate(self) -> Rate | None:
+        """What a client network may do, over all workers."""
+        return read_rate(f"{PREFIX}RATE_LIMIT", self.rate_limit) if self.rate_limit else None
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins whose scripts may call the API."""
+        return read_origins(f"{PREFIX}CORS_ORIGINS", self.cors_origins) if self.cors_origins else ()
+
+    @property
+    def metrics_address(self) -> Address | None:
+        """Where Prometheus asks."""
+        return read_address(f"{PREFIX}METRICS_BIND", self.metrics_bind) if self.metrics_bind else None
+
+    def _check_values(self) -> None:
+        # Reading them checks them.
+        _ = self.rate, self.origins, self.metrics_address
 
     def _check_region(self) -> None:
         # A server on this machine may be told any region: nothing leaves it.

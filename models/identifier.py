@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models import photo
+from models import photo, photo_quality
 from models.bundle import Manifest, verify
 from models.catalogue import Catalogue
 from models.decision import Decision, Judgement
@@ -16,11 +16,21 @@ from models.errors import BundleCorrupt, PhotoError
 from models.neighbours import Neighbours
 from models.photo import PhotoLimits
 from models.projection import Projection
-from models.records import FruitScore, Identification, IsFruit, PhotoReport, Similar, VarietyScore
+from models.records import (
+    Answer,
+    FruitScore,
+    Identification,
+    IsFruit,
+    PhotoReport,
+    Rank,
+    Similar,
+    VarietyScore,
+)
 from models.rows import Rows
 
 SEARCHED_NEIGHBOURS = 48
 _SIMILAR_SHOWN = 3
+_UNKNOWN = Answer(Rank.UNKNOWN, None, 0.0)
 
 
 class Identifier:
@@ -151,11 +161,16 @@ class Identifier:
         embeddings = self.embed(framed)
         clock.append(time.perf_counter())
         judgement, similarities, rows = self.judge(embeddings)
-        judgement = self.decision.combine(judgement) if len(photos) > 1 else judgement
+        reports = [self._report(one, judgement, row) for row, one in enumerate(decoded)]
+        usable = [row for row, report in enumerate(reports) if report.usable]
+        # Photos that show nothing have no say beside others; alone they decide, so that something is scored.
+        heard = usable or list(range(len(photos)))
+        judgement, similarities, rows = _only(judgement, heard), similarities[heard], rows[heard]
+        judgement = self.decision.combine(judgement) if len(heard) > 1 else judgement
         threshold = self.decision.thresholds.is_fruit
         probability = float(judgement.is_fruit[0])
         results = self._results(judgement, similarities.ravel(), rows.ravel(), top)
-        answer = self.decision.answer(judgement, self.catalogue.families)
+        answer = self.decision.answer(judgement, self.catalogue.families) if usable else _UNKNOWN
         clock.append(time.perf_counter())
         spans = {
             name: (end - start) * 1000
@@ -165,7 +180,7 @@ class Identifier:
             IsFruit(probability, threshold, probability >= threshold),
             answer,
             results,
-            tuple(PhotoReport(one.width, one.height) for one in decoded),
+            tuple(reports),
             spans,
         )
 
@@ -175,6 +190,13 @@ class Identifier:
         except PhotoError as error:
             error.photo_index = position
             raise
+
+    def _report(self, one: photo.Photo, judgement: Judgement, row: int) -> PhotoReport:
+        """Say whether a photo is usable; `row` is its row of the judgement."""
+        alone = self.decision.answer(judgement, self.catalogue.families, row)
+        measures = photo_quality.measure(photo.fit(one.pixels, photo_quality.SIDE_PX), one.width, one.height)
+        advice = photo_quality.advice(measures, named=alone.rank in (Rank.VARIETY, Rank.FRUIT))
+        return PhotoReport(one.width, one.height, not advice, advice)
 
     def _results(
         self,
@@ -215,3 +237,8 @@ class Identifier:
                 row, Similar(self._rows.images[row], float(similarities[position]), self._rows.credits[row])
             )
         return tuple(shown.values())[:_SIMILAR_SHOWN]
+
+
+def _only(judgement: Judgement, photos: list[int]) -> Judgement:
+    """Keep the scores of some photos."""
+    return Judgement(judgement.is_fruit[photos], judgement.fruits[photos], judgement.varieties[photos])

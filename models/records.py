@@ -82,7 +82,7 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class PhotoReport:
     """What was received: size in upright pixels, and advice codes (`too_dark`, `blown_out`, `blurred`,
-    `tiny`).
+    `tiny`, `only_background`); there is advice where, and only where, the photo is not usable.
     """
 
     width: int

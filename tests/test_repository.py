@@ -24,7 +24,7 @@ PHOTO_SUFFIXES = {
 # Drawn or captured by the project itself: screenshots of the phone page, and its icons.
 IMAGE_FOLDERS = ("docs/", "api/web/")
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z"}
-PROGRAMS = (".ci/run", "requirements/install.sh", "examples/aws_demo.sh")
+PROGRAMS = (".ci/run", "requirements/install.sh", "examples/aws_demo.sh", "examples/mobile.sh")
 
 
 def files() -> list[str]:

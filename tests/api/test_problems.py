@@ -54,10 +54,6 @@ def test_another_method_is_refused_with_those_allowed(
     assert set(response.headers["Allow"].split(", ")) == allowed
 
 
-def test_head_and_options_are_answered(client: FlaskClient) -> None:
-    assert client.options("/identify").status_code == 200
-
-
 def test_an_unexpected_error_shows_nothing_but_is_logged(
     client: FlaskClient, identifier: Any, form: Any, jpeg: bytes, log_lines: Any
 ) -> None:

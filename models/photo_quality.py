@@ -1,0 +1,144 @@
+"""Says what makes a photo unusable: too dark, blown out, blurred, tiny, or nothing but background.
+
+Everything is measured on the picture as the network gets it (`photo.fit`: white bars off), at 96 x 96 pixels
+whatever the photo's own size. Each measure has two bounds. Beyond the first the photo is hopeless, whatever
+the network says: out of focus it often says something, and with confidence. Beyond the second the photo is
+poor, which counts only where the network names no fruit: then the user hears why. The bounds were chosen on
+photographs kept apart and spoiled step by step (docs/photo_quality.md).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+SIDE_PX = 96
+TOO_DARK, BLOWN_OUT, BLURRED, TINY = "too_dark", "blown_out", "blurred", "tiny"
+ONLY_BACKGROUND = "only_background"
+CODES = (TINY, TOO_DARK, BLOWN_OUT, ONLY_BACKGROUND, BLURRED)
+"""In the order in which they are looked for: each spoils the measures of those behind it."""
+
+# ITU-R BT.601 luma, as Pillow's conversion to grey.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_GRADED_FROM, _GRADED_TO = 8, 247
+_BRIGHT_FROM, _VEILED_FROM = 200.0, 180.0
+_LEAST_RANGE = 8.0
+_TAIL = 0.02
+_EDGES = 0.99
+_ANGLES = np.arange(8, dtype=np.float32) * np.float32(np.pi / 8)
+_ACROSS, _DOWN = np.cos(_ANGLES)[:, None], np.sin(_ANGLES)[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is measured of one photo.
+
+    Attributes:
+        side_px: its longer side.
+        light: level, 0..255, that 5 % of the pixels exceed in their brightest channel.
+        graded: share, 0..1, of pixels that are neither cut off at white nor at black in any channel.
+        contrast: 0..1, largest range of levels of a channel over the highest level.
+        veil: level, 0..255, above which all but the darkest 2 % lie in every channel.
+        sharpness: curvature of the sharpest 1 % in the direction where it is least, as a share of the range
+            of grey levels; low out of focus.
+        steepness: the same of the slope; low where the camera moved, in whatever direction.
+    """
+
+    side_px: int
+    light: float
+    graded: float
+    contrast: float
+    veil: float
+    sharpness: float
+    steepness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A photo is unusable below any of these; units as in `Measures`."""
+
+    side_px: int
+    light: float
+    graded: float
+    contrast: float
+    sharpness: float
+    steepness: float
+
+    def broken_by(self, photo: Measures) -> str | None:
+        """Name the first thing that is wrong, in the order of `CODES`; None when all is well."""
+        flat = photo.contrast < self.contrast
+        wrong: Mapping[str, bool] = {
+            TINY: photo.side_px < self.side_px,
+            TOO_DARK: photo.light < self.light,
+            BLOWN_OUT: (photo.light >= _BRIGHT_FROM and photo.graded < self.graded)
+            or (flat and photo.veil >= _VEILED_FROM),
+            ONLY_BACKGROUND: flat,
+            BLURRED: photo.sharpness < self.sharpness or photo.steepness < self.steepness,
+        }
+        return next((code for code in CODES if wrong[code]), None)
+
+
+HOPELESS = Bounds(side_px=24, light=19, graded=0.03, contrast=0.2, sharpness=0.07, steepness=0.105)
+POOR = Bounds(side_px=48, light=60, graded=0.33, contrast=0.33, sharpness=0.13, steepness=0.15)
+
+
+def measure(pixels: npt.NDArray[np.uint8], width: int, height: int) -> Measures:
+    """Measure a photo.
+
+    Args:
+        pixels: uint8 (96, 96, 3) RGB, from `photo.fit(decoded.pixels, SIDE_PX)`.
+        width, height: size of the original in pixels.
+    """
+    if pixels.shape != (SIDE_PX, SIDE_PX, 3) or pixels.dtype != np.uint8:
+        raise ValueError(f"Expected uint8 ({SIDE_PX}, {SIDE_PX}, 3), got {pixels.dtype} {pixels.shape}.")
+    sampled = pixels[::2, ::2].reshape(-1, 3)
+    levels = np.sort(sampled, axis=0).astype(np.float32)
+    low, light, high = (levels[int(share * len(levels))] for share in (_TAIL, 0.95, 1 - _TAIL))
+    graded = ((sampled > _GRADED_FROM) & (sampled < _GRADED_TO)).all(axis=1)
+    sharpness, steepness = _edges(pixels)
+    return Measures(
+        side_px=max(width, height),
+        light=float(light.max()),
+        graded=float(graded.mean()),
+        contrast=float((high - low).max() / max(float(high.max()), 2 * _LEAST_RANGE)),
+        veil=float(low.min()),
+        sharpness=sharpness,
+        steepness=steepness,
+    )
+
+
+def advice(photo: Measures, *, named: bool) -> tuple[str, ...]:
+    """Give the advice codes of a photo, none when it is usable.
+
+    Args:
+        photo: what was measured.
+        named: whether the network names a fruit in this photo alone.
+    """
+    code = HOPELESS.broken_by(photo) or (None if named else POOR.broken_by(photo))
+    return () if code is None else (code,)
+
+
+def _edges(pixels: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """Give sharpness and steepness, at 48 x 48 pixels: noise and JPEG's blocks are averaged away."""
+    grey = (pixels.astype(np.float32) @ _LUMA).reshape(SIDE_PX // 2, 2, SIDE_PX // 2, 2).mean((1, 3))
+    levels = np.sort(grey, axis=None)
+    spread = float(levels[int((1 - _TAIL) * levels.size)] - levels[int(_TAIL * levels.size)])
+    middle, left, right = grey[1:-1, 1:-1], grey[1:-1, :-2], grey[1:-1, 2:]
+    above, below = grey[:-2, 1:-1], grey[2:, 1:-1]
+    twist = (grey[2:, 2:] + grey[:-2, :-2] - grey[2:, :-2] - grey[:-2, 2:]) / 4
+    bend_across, bend_down = left + right - 2 * middle, above + below - 2 * middle
+    curvature = (
+        _ACROSS**2 * bend_across.ravel() + 2 * _ACROSS * _DOWN * twist.ravel() + _DOWN**2 * bend_down.ravel()
+    )
+    slope = _ACROSS * ((right - left) / 2).ravel() + _DOWN * ((below - above) / 2).ravel()
+    return _weakest(curvature, spread), _weakest(slope, spread)
+
+
+def _weakest(derivatives: Floats, spread: float) -> float:
+    """Take the strongest 1 % in each direction, float32 (directions, pixels), then the weakest direction."""
+    place = int(_EDGES * derivatives.shape[1])
+    strongest = np.partition(np.abs(derivatives), place, axis=1)[:, place]
+    return float(strongest.min()) / max(spread, _LEAST_RANGE)
