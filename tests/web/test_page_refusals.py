@@ -49,6 +49,14 @@ def test_an_unusable_photo_is_told_with_the_services_own_advice(
     expect(page.get_by_role("button", name="Take a photo")).to_be_visible()
 
 
+def test_a_photo_taken_in_the_dark_is_told_as_that(page: Page) -> None:
+    body = identify(page, upload(file_of(picture("orange", 1).point(lambda level: level // 20))))
+    assert [advice["code"] for advice in body["photos"][0]["advice"]] == ["too_dark"]
+    assert body["answer"]["rank"] == "unknown"
+    expect(page.locator("h1")).to_have_text("Too dark to tell")
+    expect(page.get_by_text(body["photos"][0]["advice"][0]["message"])).to_be_visible()
+
+
 def test_a_file_that_is_no_photo_is_refused(page: Page) -> None:
     choose(page, upload(b"Dear Sir or Madam", "letter.jpg"))
     expect(page.locator("h1")).to_have_text("That is not a photo")
