@@ -161,16 +161,20 @@ class Identifier:
         embeddings = self.embed(framed)
         clock.append(time.perf_counter())
         judgement, similarities, rows = self.judge(embeddings)
-        reports = [self._report(one, judgement, row) for row, one in enumerate(decoded)]
+        families = self.catalogue.families
+        alone = [self.decision.answer(judgement, families, row) for row in range(len(photos))]
+        reports = [_report(one, answer) for one, answer in zip(decoded, alone, strict=True)]
         usable = [row for row, report in enumerate(reports) if report.usable]
         # Photos that show nothing have no say beside others; alone they decide, so that something is scored.
         heard = usable or list(range(len(photos)))
         judgement, similarities, rows = _only(judgement, heard), similarities[heard], rows[heard]
-        judgement = self.decision.combine(judgement) if len(heard) > 1 else judgement
+        answer = alone[heard[0]]
+        if len(heard) > 1:
+            judgement = self.decision.combine(judgement)
+            answer = self.decision.answer(judgement, families)
         threshold = self.decision.thresholds.is_fruit
         probability = float(judgement.is_fruit[0])
         results = self._results(judgement, similarities.ravel(), rows.ravel(), top)
-        answer = self.decision.answer(judgement, self.catalogue.families) if usable else _UNKNOWN
         clock.append(time.perf_counter())
         spans = {
             name: (end - start) * 1000
@@ -178,7 +182,7 @@ class Identifier:
         }
         return Identification(
             IsFruit(probability, threshold, probability >= threshold),
-            answer,
+            answer if usable else _UNKNOWN,
             results,
             tuple(reports),
             spans,
@@ -190,13 +194,6 @@ class Identifier:
         except PhotoError as error:
             error.photo_index = position
             raise
-
-    def _report(self, one: photo.Photo, judgement: Judgement, row: int) -> PhotoReport:
-        """Say whether a photo is usable; `row` is its row of the judgement."""
-        alone = self.decision.answer(judgement, self.catalogue.families, row)
-        measures = photo_quality.measure(photo.fit(one.pixels, photo_quality.SIDE_PX), one.width, one.height)
-        advice = photo_quality.advice(measures, named=alone.rank in (Rank.VARIETY, Rank.FRUIT))
-        return PhotoReport(one.width, one.height, not advice, advice)
 
     def _results(
         self,
@@ -237,6 +234,13 @@ class Identifier:
                 row, Similar(self._rows.images[row], float(similarities[position]), self._rows.credits[row])
             )
         return tuple(shown.values())[:_SIMILAR_SHOWN]
+
+
+def _report(one: photo.Photo, answer: Answer) -> PhotoReport:
+    """Say whether a photo is usable, given what is answered to it alone."""
+    measures = photo_quality.measure(photo.fit(one.pixels, photo_quality.SIDE_PX), one.width, one.height)
+    advice = photo_quality.advice(measures, named=answer.rank in (Rank.VARIETY, Rank.FRUIT))
+    return PhotoReport(one.width, one.height, not advice, advice)
 
 
 def _only(judgement: Judgement, photos: list[int]) -> Judgement:
