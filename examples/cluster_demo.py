@@ -14,8 +14,7 @@ from pathlib import Path
 
 from batch.synthetic import render_corpus
 from examples.cluster import local_cluster
-from examples.local_server import ROOT, DemoFailed
-from models.errors import FruitsError
+from examples.local_server import ROOT, DemoFailed, exit_code_of
 
 SAME = ("projection.npz", "index.faiss", "rows.parquet", "decision.npz", "catalogue.json", "network.tflite")
 """Files of a bundle that follow from the photos and the network alone; manifest and report also say when."""
@@ -29,16 +28,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=ROOT / "work" / "cluster-demo", help="folder to work in")
     parser.add_argument("--photos", type=int, default=PHOTOS_PER_FRUIT, help="of each fruit (default: 40)")
     given = parser.parse_args()
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    try:
-        _run(given.work.resolve(), given.photos)
-    except (DemoFailed, FruitsError, OSError) as error:
-        print(f"\nThe demo stopped: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted; what was started has been stopped.", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code_of(lambda: _run(given.work.resolve(), given.photos))
 
 
 def differing(first: Path, second: Path) -> list[str]:

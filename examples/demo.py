@@ -20,9 +20,8 @@ from typing import Any
 from PIL import Image
 
 from batch.synthetic import FRUIT_IDS, render_corpus
-from examples.local_server import ROOT, DemoFailed, local_server
+from examples.local_server import ROOT, DemoFailed, exit_code_of, local_server
 from examples.phone import curl_line, identify
-from models.errors import FruitsError
 from models.records import NOT_FRUIT
 
 STEPS = 6
@@ -36,20 +35,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=ROOT / "work" / "demo", help="folder to work in")
     work: Path = parser.parse_args().work.resolve()
     signal.signal(signal.SIGTERM, _interrupt)
-    # What the build writes comes in between, in order, also into a pipe.
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    started = time.perf_counter()
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        _run(work)
-    except (DemoFailed, FruitsError, OSError) as error:
-        print(f"\nThe demo stopped: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted; what was started has been stopped.", file=sys.stderr)
-        return 130
-    _say_what_next(work, time.perf_counter() - started)
-    return 0
+    return exit_code_of(lambda: _run(work))
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -57,6 +43,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _run(work: Path) -> None:
+    started = time.perf_counter()
+    work.mkdir(parents=True, exist_ok=True)
     _announce(1, "Draw a corpus of fruit photos, and other photos to ask about")
     _rendered(work / "corpus", CORPUS)
     _rendered(work / "asked", ASKED)
@@ -73,6 +61,7 @@ def _run(work: Path) -> None:
         print(f"    gunicorn answers at {base}")
         _announce(6, "Ask about two real photos that show no fruit")
         _ask_about_real_photos(base)
+    _say_what_next(work, time.perf_counter() - started)
 
 
 def _announce(step: int, title: str) -> None:

@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from models.errors import FruitsError
 
 ROOT = Path(__file__).resolve().parents[1]
 READY_TIMEOUT_S = 90
@@ -19,6 +21,21 @@ LOG_LINES_SHOWN = 20
 
 class DemoFailed(Exception):
     """Something that the demonstration needs did not work; the message says what, and what was logged."""
+
+
+def exit_code_of(run: Callable[[], None]) -> int:
+    """Run a demonstration; return 0, 1 when something failed, 130 when interrupted, and say so."""
+    # What a build writes comes in between, in order, also into a pipe.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        run()
+    except (DemoFailed, FruitsError, OSError) as error:
+        print(f"\nThe demo stopped: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; what was started has been stopped.", file=sys.stderr)
+        return 130
+    return 0
 
 
 @contextmanager
