@@ -17,6 +17,7 @@ MIN_NEGATIVES = 20
 _MAX_FIT_ROWS = 120_000
 _HEAD_C, _VARIETY_C, _GATE_C = 30.0, 10.0, 3.0
 _MIN_VARIETY_ROWS = 4
+_RARITY_BALANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ def balanced_weights(labels: Sequence[Label], corpora: Sequence[str]) -> npt.NDA
     return weights / weights.mean() if len(weights) else weights
 
 
+def rarity(amounts: npt.NDArray[np.floating] | Integers) -> Floats:
+    """Compare what there is of each fruit with the middle one: float32 (fruits,), 1 for as much or more.
+
+    Heads and votes are divided by its square root: a fruit that just came with thirty photos would lose
+    against hundreds of each other fruit, however close it is (logit adjustment: Menon et al. 2021,
+    https://arxiv.org/abs/2007.07314).
+    """
+    return np.minimum(1.0, amounts / np.median(amounts)).astype(np.float32)
+
+
 def check_two_fruits(fruits: Sequence[str]) -> None:
     """Refuse fruit ids that leave nothing to tell apart.
 
@@ -97,8 +108,11 @@ def fit_heads(training: Part, neighbours: int | None) -> Decision:
     d_pca = fruits.vectors.shape[1]
     if neighbours is None:
         weights, bias = _linear(fruits.vectors, own, fruits.weights, len(names), _HEAD_C)
+        bias -= _RARITY_BALANCE * np.log(rarity(np.bincount(own, fruits.weights)))
+        vote_weights = rarity(np.bincount(own)) ** -_RARITY_BALANCE
     else:
         weights, bias = np.zeros((len(names), d_pca), np.float32), np.zeros(len(names), np.float32)
+        vote_weights = np.ones(len(names), np.float32)
     varieties, variety_weights, variety_bias = _fit_varieties(fruits, names)
     return Decision(
         fruits=names,
@@ -107,6 +121,7 @@ def fit_heads(training: Part, neighbours: int | None) -> Decision:
         head_share=0.0 if neighbours else 0.5,
         neighbours=neighbours or 10,
         neighbour_temperature=0.05,
+        vote_weights=vote_weights,
         temperature=1.0,
         smoothing=0.02,
         varieties=varieties,

@@ -65,6 +65,7 @@ class Decision:
         head_share: how much of the blend the head has; the neighbours have the rest.
         neighbours: how many vote.
         neighbour_temperature: similarity difference at which a neighbour's vote falls to 1/e.
+        vote_weights: float32 (fruits,), by which a vote for each fruit counts; more for one with few photos.
         temperature: the blend is raised to the power 1/temperature and normalised again.
         smoothing: share of the probability that is spread over all fruits.
         varieties: variety ids, sorted; columns of `Judgement.varieties`.
@@ -80,6 +81,7 @@ class Decision:
     head_share: float
     neighbours: int
     neighbour_temperature: float
+    vote_weights: Floats
     temperature: float
     smoothing: float
     varieties: tuple[str, ...]
@@ -112,7 +114,7 @@ class Decision:
         """Mix the head's opinion with the neighbours' votes, before any calibration: float32 (n, fruits)."""
         head = softmax(vectors @ self.head_weights.T + self.head_bias)
         votes = vote(
-            similarities, neighbour_fruits, len(self.fruits), self.neighbours, self.neighbour_temperature
+            similarities, neighbour_fruits, self.vote_weights, self.neighbours, self.neighbour_temperature
         )
         return (self.head_share * head + (1 - self.head_share) * votes).astype(np.float32)
 
@@ -211,6 +213,8 @@ class Decision:
             len(decision.fruits),
         ):
             raise BundleCorrupt("decision.npz: the head's shape does not match the fruits.")
+        if decision.vote_weights.shape != (len(decision.fruits),):
+            raise BundleCorrupt("decision.npz: the votes' weights do not match the fruits.")
         if decision.variety_weights.shape != (len(decision.varieties), d_pca):
             raise BundleCorrupt("decision.npz: the varieties' shape does not match their names.")
         return decision
@@ -223,14 +227,14 @@ def softmax(logits: npt.NDArray[np.floating]) -> Floats:
 
 
 def vote(
-    similarities: Floats, neighbour_fruits: Integers, fruits: int, count: int, temperature: float
+    similarities: Floats, neighbour_fruits: Integers, weights: Floats, count: int, temperature: float
 ) -> Floats:
     """Let the closest neighbours vote for their fruit, the closer the louder.
 
     Args:
         similarities: float32 (n, k), best first.
         neighbour_fruits: int64 (n, k), columns of the result; -1 has no vote.
-        fruits: columns of the result.
+        weights: float32 (fruits,), how much a vote for each fruit counts.
         count: neighbours that vote, at most k.
         temperature: similarity difference at which a vote falls to 1/e.
 
@@ -238,10 +242,13 @@ def vote(
         float32 (n, fruits), rows sum to 1.
     """
     similarities, neighbour_fruits = similarities[:, :count], neighbour_fruits[:, :count]
-    weights = np.exp((similarities - similarities[:, :1]) / temperature) * (neighbour_fruits >= 0)
-    votes = np.zeros((len(similarities), fruits), np.float32)
+    own = np.maximum(neighbour_fruits, 0)
+    loudness = (
+        np.exp((similarities - similarities[:, :1]) / temperature) * weights[own] * (neighbour_fruits >= 0)
+    )
+    votes = np.zeros((len(similarities), len(weights)), np.float32)
     rows = np.repeat(np.arange(len(similarities)), neighbour_fruits.shape[1])
-    np.add.at(votes, (rows, np.maximum(neighbour_fruits, 0).ravel()), weights.ravel())
+    np.add.at(votes, (rows, own.ravel()), loudness.ravel())
     return votes / np.maximum(votes.sum(axis=1, keepdims=True), 1e-9)
 
 
@@ -267,13 +274,16 @@ def _from_arrays(arrays: Mapping[str, npt.NDArray[np.generic]]) -> Decision:
             floats("gate_calibration"),
             floats("gate_alone"),
         )
+    fruits = tuple(str(fruit) for fruit in arrays["fruits"])
+    plain = np.ones(len(fruits), np.float32)
     return Decision(
-        fruits=tuple(str(fruit) for fruit in arrays["fruits"]),
+        fruits=fruits,
         head_weights=floats("head_weights"),
         head_bias=floats("head_bias"),
         head_share=number("head_share"),
         neighbours=int(number("neighbours")),
         neighbour_temperature=number("neighbour_temperature"),
+        vote_weights=floats("vote_weights") if "vote_weights" in arrays else plain,
         temperature=number("temperature"),
         smoothing=number("smoothing"),
         varieties=tuple(str(variety) for variety in arrays["varieties"]),

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from batch.calibration import MIN_CALIBRATION_PHOTOS, calibrate, choose_thresholds
-from batch.decision_fit import Part, balanced_weights, fit_gate, fit_heads
+from batch.decision_fit import Part, balanced_weights, fit_gate, fit_heads, rarity
 from batch.evaluation import calibration_error
+from models.decision import Decision
 from models.errors import CorpusError
 from models.projection import Projection
 from models.records import NOT_FRUIT, Label
@@ -140,11 +141,37 @@ def test_two_fruits_are_enough() -> None:
     )
 
 
-def test_neighbours_alone_have_no_head(training: Part) -> None:
+def test_neighbours_alone_have_no_head_and_vote_alike(training: Part) -> None:
     decision = fit_heads(training, 1)
 
     assert (decision.head_share, decision.neighbours) == (0.0, 1)
     assert not decision.head_weights.any()
+    assert decision.vote_weights.tolist() == [1, 1, 1]
+
+
+def test_a_fruit_with_few_photos_is_not_outvoted(training: Part) -> None:
+    pears = np.array([label.fruit == "pear" for label in training.labels])
+    few = training.rows(~pears | (np.cumsum(pears) <= 10))
+    lifted = fit_heads(few, None)
+    plain = replace(lifted, head_bias=few_bias(lifted, few), vote_weights=np.ones(3, np.float32))
+    apart = with_neighbours(part(600, APART_SEED), few, lifted.fruits)
+    fruits = apart.rows(apart.is_fruit)
+    truth = np.array([lifted.fruits.index(label.fruit) for label in fruits.labels])
+
+    def named(decision: Decision) -> tuple[float, float]:
+        blended = decision.blend(fruits.vectors, fruits.similarities, fruits.neighbour_fruits)
+        right = blended.argmax(1) == truth
+        return right[truth == 2].mean(), right.mean()
+
+    assert lifted.vote_weights[2] > 3 > 1 == lifted.vote_weights[:2].max()
+    assert named(lifted)[0] > named(plain)[0] + 0.2
+    assert named(lifted)[1] > named(plain)[1]
+
+
+def few_bias(lifted: Decision, few: Part) -> np.ndarray:
+    """The head's bias as it was fitted, before rare fruits were lifted."""
+    own = [lifted.fruits.index(label.fruit) for label in few.labels if label.is_fruit]
+    return lifted.head_bias + 0.5 * np.log(rarity(np.bincount(own, few.rows(few.is_fruit).weights)))
 
 
 def test_with_too_few_photos_nothing_is_calibrated(training: Part) -> None:

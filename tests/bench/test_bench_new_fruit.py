@@ -86,7 +86,7 @@ def build(corpus: Path, network: Path, work: Path) -> Path:
     """Build a bundle from the corpus as it is; features of photos seen before are kept."""
     store = work / "store"
     command = [sys.executable, "-m", "batch", "build", "--store", str(store), "--network", str(network)]
-    command += ["--features", str(work / "features"), "--components", "128", "--force"]
+    command += ["--features", str(work / "features"), "--components", "128", "--whitening", "0.5", "--force"]
     for kind in KINDS:
         command += ["--corpus", str(corpus / kind)]
     subprocess.run(command, cwd=ROOT, check=True)

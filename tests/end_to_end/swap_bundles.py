@@ -150,6 +150,7 @@ def _decision(fruits: tuple[str, ...], threshold: float) -> Decision:
         head_share=0.9,
         neighbours=10,
         neighbour_temperature=0.1,
+        vote_weights=np.ones(len(fruits), np.float32),
         temperature=1.0,
         smoothing=0.0,
         varieties=(),

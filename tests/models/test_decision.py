@@ -7,7 +7,7 @@ import pytest
 
 from models.decision import Decision, Judgement, Thresholds, softmax, vote
 from models.errors import BundleCorrupt
-from models.projection import Projection, write_npz
+from models.projection import Projection, read_npz, write_npz
 from models.records import Answer, Rank
 from models.rejection import Gate
 
@@ -34,6 +34,7 @@ def decision(**changes: object) -> Decision:
         head_share=0.6,
         neighbours=3,
         neighbour_temperature=0.05,
+        vote_weights=np.array([1, 2, 1, 0.5], np.float32),
         temperature=0.8,
         smoothing=0.05,
         varieties=("apple/green", "apple/red"),
@@ -67,16 +68,36 @@ def judged(is_fruit: float, fruits: list[float], varieties: tuple[float, float] 
 
 def test_votes_are_pinned() -> None:
     similarities = np.array([[0.9, 0.85, 0.8, 0.1]], np.float32)
-    votes = vote(similarities, np.array([[2, 0, 2, 1]]), 4, 3, 0.05)
+    votes = vote(similarities, np.array([[2, 0, 2, 1]]), np.ones(4, np.float32), 3, 0.05)
 
     whole = 1 + np.exp(-1) + np.exp(-2)
     np.testing.assert_allclose(votes[0], [np.exp(-1) / whole, 0, (1 + np.exp(-2)) / whole, 0], atol=1e-6)
 
 
 def test_one_neighbour_decides_alone() -> None:
-    assert vote(np.array([[0.3, 0.2]], np.float32), np.array([[1, 0]]), 3, 1, 0.05).tolist() == [
-        [0.0, 1.0, 0.0]
-    ]
+    votes = vote(np.array([[0.3, 0.2]], np.float32), np.array([[1, 0]]), np.ones(3, np.float32), 1, 0.05)
+
+    assert votes.tolist() == [[0.0, 1.0, 0.0]]
+
+
+def test_a_vote_for_a_rare_fruit_counts_for_more() -> None:
+    votes = vote(
+        np.array([[0.9, 0.9]], np.float32), np.array([[0, 1]]), np.array([1, 3], np.float32), 2, 0.05
+    )
+
+    np.testing.assert_allclose(votes, [[0.25, 0.75]], atol=1e-6)
+
+
+def test_a_decision_from_before_votes_had_weights_lets_all_count_alike() -> None:
+    arrays = read_npz(decision().to_npz(), "decision.npz")
+    old = Decision.from_npz(write_npz({name: arrays[name] for name in arrays if name != "vote_weights"}))
+
+    assert old.vote_weights.tolist() == [1, 1, 1, 1]
+
+
+def test_vote_weights_of_another_number_of_fruits_are_refused() -> None:
+    with pytest.raises(BundleCorrupt, match="the votes' weights do not match the fruits"):
+        Decision.from_npz(decision(vote_weights=np.ones(3, np.float32)).to_npz())
 
 
 def test_softmax_survives_large_numbers() -> None:
