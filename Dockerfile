@@ -1,6 +1,6 @@
 # The API and the default bundle. No TensorFlow and no Spark: networks are trained and indexes built elsewhere.
 #   docker build -t fruits .
-#   docker run --rm --read-only --tmpfs /tmp -p 8000:8000 fruits
+#   docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /tmp -p 8000:8000 fruits
 FROM python:3.13-slim
 
 # Nothing is written while it runs; bundles of a store on S3 are kept under /tmp.

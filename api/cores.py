@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from api.problems import Refusal
 
 RETRY_AFTER_S = "2"
+OVERLOADED = f"Too many photos at the moment. Try again in {RETRY_AFTER_S} seconds."
 
 
 class Cores:
@@ -21,8 +22,14 @@ class Cores:
 
     def __init__(self, slots: int, queue: int, timeout_s: float) -> None:
         self._free = threading.BoundedSemaphore(slots)
-        self._admitted = threading.BoundedSemaphore(slots + queue)
+        self._lock = threading.Lock()
+        self._admitted, self._most_admitted = 0, slots + queue
         self._timeout_s = timeout_s
+
+    @property
+    def full(self) -> bool:
+        """Whether whoever came now would be refused."""
+        return self._admitted >= self._most_admitted
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -31,8 +38,7 @@ class Cores:
         Raises:
             Refusal: the queue is full, or the wait took too long.
         """
-        if not self._admitted.acquire(blocking=False):
-            raise _overloaded()
+        self._admit()
         try:
             if not self._free.acquire(timeout=self._timeout_s):
                 raise _overloaded()
@@ -41,7 +47,14 @@ class Cores:
             finally:
                 self._free.release()
         finally:
-            self._admitted.release()
+            with self._lock:
+                self._admitted -= 1
+
+    def _admit(self) -> None:
+        with self._lock:
+            if self.full:
+                raise _overloaded()
+            self._admitted += 1
 
 
 def slots_per_worker(workers: int) -> int:
@@ -50,5 +63,4 @@ def slots_per_worker(workers: int) -> int:
 
 
 def _overloaded() -> Refusal:
-    detail = f"Too many photos at the moment. Try again in {RETRY_AFTER_S} seconds."
-    return Refusal("overloaded", detail, {"Retry-After": RETRY_AFTER_S})
+    return Refusal("overloaded", OVERLOADED, {"Retry-After": RETRY_AFTER_S})

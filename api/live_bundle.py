@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from api.bundle_source import BundleSource, bundle_source
+from api.native_memory import give_back_freed_memory
 from api.pace import Pace
 from api.problems import Refusal
 from api.settings import Settings
@@ -137,8 +138,8 @@ class LiveBundle:
         return self._follow(pointer)
 
     def _follow(self, pointer: Pointer) -> float:
-        served = self._served
-        if served is not None and served.identifier.version == pointer.version:
+        # No name is given to what serves: it would be kept beyond its swap.
+        if self._served is not None and self._served.identifier.version == pointer.version:
             self._refused = None
             self._went_well(pointer)
             return self._pace.after_success()
@@ -160,6 +161,7 @@ class LiveBundle:
 
     def _serve(self, identifier: Identifier, said: str) -> None:
         self._served = Served(identifier, datetime.now(UTC))
+        give_back_freed_memory()
         log.info(said, extra={"bundle": identifier.version})
 
     def _went_well(self, pointer: Pointer) -> None:

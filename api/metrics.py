@@ -92,6 +92,12 @@ class Metrics:
         for stage, milliseconds in g.get("timing_ms", {}).items():
             self._stage_seconds.labels(stage).observe(milliseconds / 1000)
 
+    def count_refusal(self, route: str | None, method: str, status: int, code: str) -> None:
+        """Count one request that was refused before the application saw it."""
+        method = method if method in METHODS else "other"
+        self._requests.labels(route or "none", method, str(status)).inc()
+        self._refusals.labels(code).inc()
+
     @contextmanager
     def in_flight(self, photos: int) -> Iterator[None]:
         """Count photos as being worked on until the block ends."""

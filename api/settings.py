@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from api.setting_values import Address, Rate, read_address, read_origins, read_rate
-from models.errors import RegionRefused, SettingsError
+from models.errors import LocationInvalid, RegionRefused, SettingsError
 from models.locations import S3Options
+from models.masking import refuse_secrets
 from models.photo import PhotoLimits
 from models.regions import check_region, is_loopback
 
 PREFIX = "FRUITS_"
+DECODING_BYTES = 120_000_000
+"""What decoding may take in a worker; what is larger is decoded in a process of its own, one at a time."""
 
 
 def _setting(default: Any, about: str, *, lowest: float | None = None, unset: str | None = None) -> Any:
@@ -49,7 +52,11 @@ class Settings:
     )
     bind: str = _setting("127.0.0.1:8000", "Address and port to listen on")
     workers: int = _setting(2, "Worker processes", lowest=1)
-    threads: int = _setting(16, "Threads a worker: requests that it can hold at once", lowest=1)
+    threads: int = _setting(
+        16,
+        "Threads a worker: requests that it can hold at once; one in eight is kept for those without a photo",
+        lowest=1,
+    )
     queue: int = _setting(8, "Requests a worker lets wait for a core; more are answered 503", lowest=0)
     queue_timeout_s: float = _setting(10.0, "Longest wait for a core, in seconds, before 503", lowest=0)
     max_photo_bytes: int = _setting(20_000_000, "Largest photo, in bytes", lowest=1)
@@ -87,8 +94,8 @@ class Settings:
         """Read the `FRUITS_*` variables; an empty one counts as unset.
 
         Raises:
-            SettingsError: a variable is unknown, its value is of the wrong kind or out of range, or the
-                region is outside the European Union.
+            SettingsError: a variable is unknown, its value is of the wrong kind or out of range, an address
+                carries a secret, or the region is outside the European Union.
         """
         given = {
             k: v for k, v in (os.environ if environ is None else environ).items() if k.startswith(PREFIX)
@@ -97,6 +104,7 @@ class Settings:
         for name in sorted(given.keys() - known.keys()):
             raise SettingsError(f"{name} is not a setting.{_suggestion(name, list(known))}")
         settings = cls(**{known[k].name: _parse(known[k], v) for k, v in given.items() if v.strip()})
+        settings._check_addresses()
         settings._check_region()
         settings._check_values()
         return settings
@@ -109,7 +117,11 @@ class Settings:
     @property
     def photo_limits(self) -> PhotoLimits:
         """What the decoder accepts."""
-        return PhotoLimits(max_bytes=self.max_photo_bytes, max_pixels=self.max_photo_pixels)
+        return PhotoLimits(
+            max_bytes=self.max_photo_bytes,
+            max_pixels=self.max_photo_pixels,
+            in_process_bytes=DECODING_BYTES,
+        )
 
     @property
     def cache_folder(self) -> Path:
@@ -134,6 +146,14 @@ class Settings:
     def _check_values(self) -> None:
         # Reading them checks them.
         _ = self.rate, self.origins, self.metrics_address
+
+    def _check_addresses(self) -> None:
+        """Refuse passwords and keys in addresses before anything logs them."""
+        try:
+            _ = self.s3
+            refuse_secrets(self.store or "", f"{PREFIX}STORE")
+        except LocationInvalid as error:
+            raise SettingsError(str(error)) from error
 
     def _check_region(self) -> None:
         # A server on this machine may be told any region: nothing leaves it.

@@ -10,7 +10,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from api.body import Body, Part, too_large
+from api.deadlines import Deadlines
 from api.problems import Refusal
+from api.room import MOST_BYTES, Room
 from api.settings import Settings
 
 FIELD = "photo"
@@ -24,16 +26,23 @@ HOW_TO = (
 
 def install(app: Flask, settings: Settings) -> None:
     """Give every request its guarded body as `g.body`, and clear away what no view has read of it."""
+    room = Room(max(MOST_BYTES, settings.max_request_bytes))
+    deadlines = Deadlines("body deadlines")
 
     @app.before_request
     def guard() -> None:
-        g.body = Body(request, settings.max_request_bytes, settings.body_timeout_s)
+        g.body = Body(request, settings.max_request_bytes, settings.body_timeout_s, deadlines, room=room)
 
     @app.after_request
     def clear(response: Response) -> Response:
         if request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ:
             response.call_on_close(g.body.finish)
         return response
+
+    @app.teardown_request
+    def release(_error: BaseException | None) -> None:
+        if "body" in g:
+            g.body.release()
 
 
 def read_photos(max_photo_bytes: int, max_request_bytes: int) -> list[bytes]:
@@ -97,7 +106,8 @@ def _multipart_photos(body: Body, max_bytes: int) -> list[bytes]:
         ) from None
     for name in (*form, *files):
         if name != FIELD:
-            raise Refusal("unexpected_field", f"Field {name[:40]!r} is not known here. {HOW_TO}")
+            # A part without a name comes as None, whatever Werkzeug's types say.
+            raise Refusal("unexpected_field", f"Field {str(name or '')[:40]!r} is not known here. {HOW_TO}")
     if form:
         raise Refusal("photo_not_a_file", f"The field 'photo' holds text, not a file. {HOW_TO}")
     photos = [(part.filename, cast(Part, part.stream).getvalue()) for part in files.getlist(FIELD)]

@@ -21,6 +21,7 @@ from obstore.exceptions import BaseError
 from models.errors import CorpusError, LocationInvalid, LocationMissing, SettingsError
 from models.labels import LabelRules
 from models.locations import Location, S3Options, open_location
+from models.masking import reason, refuse_secrets
 from models.records import Label
 
 if TYPE_CHECKING:
@@ -115,8 +116,10 @@ def list_photos(
     Raises:
         CorpusError: the corpus is missing, empty, unreadable or holds no photo, or its labels.csv is wrong.
         SettingsError: `strict_labels`, and there are folders that nobody knows.
+        LocationInvalid: the address carries a password, keys or a signature.
         RegionRefused, StoreUnavailable: S3 is outside the European Union or does not answer.
     """
+    refuse_secrets(uri, "the corpus")
     found = _through_hadoop(uri, spark) if uses_hadoop(uri, reader) else _through_obstore(uri, s3)
     candidates = [file for file in _without_folder_markers(found.files) if _may_be_photo(file.path)]
     if not candidates:
@@ -213,7 +216,7 @@ def _through_obstore(uri: str, s3: S3Options) -> _Files:
     except (LocationMissing, LocationInvalid) as error:
         raise CorpusError(f"The corpus cannot be read: {error}") from error
     except BaseError as error:
-        raise CorpusError(f"The corpus {uri} cannot be listed: {str(error).splitlines()[0]}") from error
+        raise CorpusError(f"The corpus {uri} cannot be listed: {reason(error)}") from error
     return _Files(location.uri, files, _text(labels_csv, uri))
 
 

@@ -128,11 +128,17 @@ def embed(
 
 def _sound_index(spark: SparkSession, space: FeatureSpace, by_key: Mapping[str, CorpusPhoto]) -> pa.Table:
     """Index the live rows, after the shards that they lie in were found whole."""
-    known = _live(space.index(), by_key)
-    broken = feature_frame.broken_shards(spark, space, pc.unique(known.column("shard")).to_pylist())
-    for shard in broken:
-        space.remove(shard)
-    return _live(space.index(), by_key) if broken else known
+    whole: set[str] = set()
+    while True:
+        known = _live(space.index(), by_key)
+        # Where a broken shard is gone, its rows may be found in a twin that nobody has looked at yet.
+        shards = set(pc.unique(known.column("shard")).to_pylist()) - whole
+        broken = feature_frame.broken_shards(spark, space, shards)
+        if not broken:
+            return known
+        for shard in broken:
+            space.remove(shard)
+        whole |= shards.difference(broken)
 
 
 def _live(index: pa.Table, by_key: Mapping[str, CorpusPhoto]) -> pa.Table:

@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from batch.feature_store import FeatureSpace, vectors_of
 from batch.jobs import job
+from batch.worker_imports import forget_archives
 
 SCHEMA = "chunk int, key string, embedding array<float>"
 CHUNK_ROWS = 4_096
@@ -97,6 +98,7 @@ class _ShardCheck:
     space: FeatureSpace
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        forget_archives()
         for batch in batches:
             broken = [name for name in batch.column("shard").to_pylist() if not self.space.is_whole(name)]
             yield pa.RecordBatch.from_arrays([pa.array(broken, pa.string())], names=["shard"])
@@ -109,6 +111,7 @@ class _PartReader:
     space: FeatureSpace
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        forget_archives()
         read = lru_cache(maxsize=_SHARDS_HELD)(self._read)
         places = (place for batch in batches for place in batch.to_pylist())
         for (chunk, _), pieces in groupby(places, key=itemgetter("chunk", "part")):

@@ -26,6 +26,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from batch.corpus import CorpusPhoto
 from models.errors import StoreFull, StoreUnavailable
 from models.locations import Location, S3Options, open_location
+from models.masking import reason
 from models.near_duplicates import SIGNATURE_BYTES
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RECIPE = "1"
-"""Raise it when the way from bytes to the network's input, or the signature, changes: features kept before
-are then left alone.
+RECIPE = "2"
+"""Raise it when the way from bytes to the network's input, the signature, or what a digest covers changes:
+features kept before are then left alone.
 """
 
 INDEX_SCHEMA = pa.schema(
@@ -95,12 +96,16 @@ class FeatureStore:
         return FeatureSpace(f"{self.uri.rstrip('/')}/{network_hash[:16]}-{recipe[:8]}", self.s3)
 
 
-def _digests(table: pa.Table) -> list[bytes]:
-    """Hash what matters of each row: pages have checksums, but the footer that places them has none."""
+def _digests(table: pa.Table, place: str) -> list[bytes]:
+    """Hash what matters of each row: pages have checksums, but the footer that places them has none.
+
+    The place, network and shard, is hashed too: the shard of another network, or of other photos, is no
+    longer whole where it does not belong.
+    """
     vectors = vectors_of(table.column("embedding"))
     heads = zip(*(table.column(name).to_pylist() for name in _KEY_SCHEMA.names), strict=True)
     return [
-        hashlib.blake2b(repr(head).encode() + vector.tobytes(), digest_size=_DIGEST_BYTES).digest()
+        hashlib.blake2b(repr((place, head)).encode() + vector.tobytes(), digest_size=_DIGEST_BYTES).digest()
         for head, vector in zip(heads, vectors, strict=True)
     ]
 
@@ -189,7 +194,7 @@ class FeatureSpace:
         source = _Ranges(objects, shard) if columns else io.BytesIO(obstore.get(objects, shard).bytes())
         with pq.ParquetFile(source, page_checksum_verification=True) as file:
             table = file.read(columns=list(columns) if columns else None, use_threads=False)
-        if columns is None and table.column("digest").to_pylist() != _digests(table):
+        if columns is None and table.column("digest").to_pylist() != _digests(table, self._place(shard)):
             raise ValueError(f"{shard} does not hold what was written")
         return table
 
@@ -218,9 +223,9 @@ class FeatureSpace:
         Raises:
             StoreFull, StoreUnavailable: it cannot be written.
         """
-        data = io.BytesIO()
+        data, digests = io.BytesIO(), _digests(table, self._place(shard))
         pq.write_table(
-            table.append_column("digest", pa.array(_digests(table), pa.binary(_DIGEST_BYTES))),
+            table.append_column("digest", pa.array(digests, pa.binary(_DIGEST_BYTES))),
             data,
             compression="zstd",
             use_dictionary=["corpus", "error"],
@@ -249,6 +254,10 @@ class FeatureSpace:
         except BaseError as error:
             raise self._unavailable(f"cleared of {shard}", error) from error
 
+    def _place(self, shard: str) -> str:
+        """Name a shard and its network, wherever the store lies."""
+        return f"{self.uri.rpartition('/')[2]}/{shard}"
+
     def _keys(self, shard: str) -> pa.Table | None:
         try:
             table = self.read(shard, _KEY_SCHEMA.names).cast(_KEY_SCHEMA)
@@ -269,4 +278,4 @@ class FeatureSpace:
         return self._unavailable(f"written ({shard})", error)
 
     def _unavailable(self, verb: str, error: BaseError) -> StoreUnavailable:
-        return StoreUnavailable(f"The features at {self.uri} cannot be {verb}: {str(error).splitlines()[0]}")
+        return StoreUnavailable(f"The features at {self.uri} cannot be {verb}: {reason(error)}")

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
 from models.errors import CorpusError, LocationInvalid
+from models.masking import masked, refuse_secrets
 
 _S3 = re.compile(r"s3[an]?:", re.IGNORECASE)
 
@@ -23,11 +24,12 @@ def check_address(uri: str) -> None:
     """Refuse to read S3 by this way: nothing here asks in which region a bucket lies.
 
     Raises:
-        LocationInvalid: an address on S3, by whatever name Hadoop has for it.
+        LocationInvalid: an address on S3, by whatever name Hadoop has for it, or one with a password.
     """
+    refuse_secrets(uri)
     if _S3.match(uri):
         raise LocationInvalid(
-            f"{uri!r} is on S3, which is not read through Hadoop: the region of its bucket would go "
+            f"{masked(uri)!r} is on S3, which is not read through Hadoop: the region of its bucket would go "
             "unchecked. Write s3://bucket/prefix and leave --reader out."
         )
 

@@ -28,11 +28,13 @@ from batch.settings import BuildSettings
 from batch.sources import Sources, find_sources
 from models.bundle import seal
 from models.catalogue import Catalogue
+from models.disk import disk_errors
 from models.embedder import Embedder
 from models.errors import CorpusError
 from models.locations import is_s3, open_location
+from models.manifest import time_after
 from models.records import NOT_FRUIT
-from models.store import Store, open_store
+from models.store import Pointer, Store, open_store
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,9 @@ def _build(
         description = bundle_writer.describe(photos, learned, described, metrics, _notes(comparison))
         with console.step("write"):
             baseline = comparison.current if comparison else None
-            bundle_writer.write(folder, photos, learned, network, description, baseline, console.steps)
-            manifest = seal(folder, description, now=datetime.now(UTC))
+            with disk_errors(f"writing the bundle to {folder}"):
+                bundle_writer.write(folder, photos, learned, network, description, baseline, console.steps)
+            manifest = seal(folder, description, now=_time_of_build(current, console))
         refused = comparison is not None and comparison.verdict.refused and not settings.force
         if not refused:
             with console.step("publish"):
@@ -148,6 +151,22 @@ def _build(
         console.warn(warning)
     verdict = comparison.verdict if comparison else None
     return Outcome(None if refused else manifest.version, verdict, metrics, tuple(description["warnings"]))
+
+
+def _time_of_build(current: Pointer | None, console: Console) -> datetime:
+    """Give a time later than the current bundle's, whatever the clock says: versions are in the order in
+    which they were published, and `bundles rollback` goes by it.
+    """
+    now = datetime.now(UTC)
+    if current is None:
+        return now
+    after = time_after(current.version, now)
+    if after > now:
+        console.warn(
+            f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, which is not after the current bundle "
+            f"{current.version}; the new one is dated a second after it. Set this machine's clock"
+        )
+    return after
 
 
 def _check_sources(sources: Sources, console: Console) -> None:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from obstore.exceptions import BaseError
 
 from batch.feature_store import FeatureSpace
+from batch.worker_imports import forget_archives
 from models.embedder import Embedder
 from models.errors import PhotoError, PhotoTooLarge, UnreadablePhoto
 from models.locations import Location, S3Options, open_location
@@ -79,6 +80,7 @@ class ShardTask:
 
     def embed_listed(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Fetch and embed the photos of each shard: columns shard (number), key, corpus, path, size."""
+        forget_archives()
         rows = sorted((row for batch in batches for row in batch.to_pylist()), key=itemgetter("shard", "key"))
         with ThreadPoolExecutor(_FETCHERS) as fetchers:
             for _, members in groupby(rows, key=itemgetter("shard")):
@@ -92,6 +94,7 @@ class ShardTask:
         self, batches: Iterable[pa.RecordBatch], photos: "Broadcast[dict[str, PhotoRow]]", shard_photos: int
     ) -> Iterator[pa.RecordBatch]:
         """Embed photos whose bytes come through Spark itself: columns path (in full), content."""
+        forget_archives()
         opened = (
             (photos.value[path.as_py()], content.as_py())
             for batch in batches

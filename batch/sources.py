@@ -15,6 +15,7 @@ from batch.settings import BuildSettings
 from models.errors import CorpusError
 from models.labels import LabelRules
 from models.locations import open_location
+from models.masking import reason
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -105,7 +106,7 @@ def _credits_file(
         return None
     except BaseError as error:
         raise CorpusError(
-            f"{CREDITS_FILE} of {uri} cannot be read: {str(error).splitlines()[0]}. "
+            f"{CREDITS_FILE} of {uri} cannot be read: {reason(error)}. "
             "Try again, or check that the credentials in use may read it."
         ) from error
 

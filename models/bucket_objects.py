@@ -24,7 +24,8 @@ from obstore.exceptions import (
 
 from models.errors import BundleCorrupt, LocationMissing, StoreUnavailable
 from models.locations import Location
-from models.manifest import FileEntry
+from models.manifest import MAX_MANIFEST_BYTES, FileEntry
+from models.masking import reason
 
 if TYPE_CHECKING:
     from obstore import GetOptions, PutMode
@@ -66,12 +67,19 @@ class BucketObjects:
 
         Raises:
             NotModifiedError: its ETag is the one that is known.
+            BundleCorrupt: it is far larger than a manifest or a pointer.
         """
         conditions: GetOptions = {"if_none_match": known_etag} if known_etag else {}
 
         def read_once() -> tuple[bytes, str] | None:
             found = _found(lambda *where: obstore.get(*where, options=conditions), self._store, path)
-            return None if found is None else (bytes(found.bytes()), found.meta["e_tag"] or "")
+            if found is None:
+                return None
+            if (size := found.meta["size"]) > MAX_MANIFEST_BYTES:
+                raise BundleCorrupt(
+                    f"{self.uri}/{path} has {size} bytes, at most {MAX_MANIFEST_BYTES} were expected"
+                )
+            return bytes(found.bytes()), found.meta["e_tag"] or ""
 
         return self._answer(f"reading {path}", read_once)
 
@@ -126,7 +134,11 @@ class BucketObjects:
 
         def read_once() -> FileEntry | None:
             found = _found(obstore.get, self._store, path)
-            return None if found is None else consume(map(bytes, found.stream(_CHUNK_BYTES)))
+            if found is None:
+                return None
+            if found.meta["size"] != sealed.bytes:  # not read: it may have any length
+                return FileEntry(found.meta["size"], "")
+            return consume(map(bytes, found.stream(_CHUNK_BYTES)))
 
         found = self._answer(f"reading {path}", read_once)
         if found != sealed:
@@ -160,8 +172,7 @@ class BucketObjects:
                 f"{self.uri}: {doing} failed: the bucket is gone; check its name"
             ) from error
         except BaseError as error:
-            reason = str(error).splitlines()[0]
-            raise StoreUnavailable(f"{self.uri}: {doing} failed: {reason}") from error
+            raise StoreUnavailable(f"{self.uri}: {doing} failed: {reason(error)}") from error
 
 
 def in_parallel(action: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:

@@ -7,6 +7,7 @@ build cannot be paired with the files of another either.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from models.errors import BundleCorrupt
 from models.manifest import (
     FILES,
     MANIFEST,
+    MAX_MANIFEST_BYTES,
     SCHEMA_VERSION,
     FileEntry,
     Manifest,
@@ -83,7 +85,7 @@ def verify(folder: Path) -> Manifest:
     """
     manifest = read_manifest(folder)
     for name, expected in manifest.files.items():
-        found = _entry(folder, name)
+        found = _entry(folder, name, expected.bytes)
         if found.bytes != expected.bytes:
             raise BundleCorrupt(f"{folder / name} has {found.bytes} bytes, {expected.bytes} were sealed")
         if found.sha256 != expected.sha256:
@@ -98,15 +100,22 @@ def read_manifest(folder: Path) -> Manifest:
         BundleCorrupt: missing or malformed.
         BundleSchemaUnsupported: written by another version of this product.
     """
+    path = folder / MANIFEST
     try:
-        return Manifest.from_json((folder / MANIFEST).read_text(encoding="utf-8"))
+        if (size := path.stat().st_size) > MAX_MANIFEST_BYTES:
+            raise BundleCorrupt(f"{path} has {size} bytes, at most {MAX_MANIFEST_BYTES} were expected")
+        return Manifest.from_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise BundleCorrupt(f"{folder / MANIFEST} cannot be read: {error}") from error
+        raise BundleCorrupt(f"{path} cannot be read: {error}") from error
 
 
-def _entry(folder: Path, name: str) -> FileEntry:
+def _entry(folder: Path, name: str, length: int | None = None) -> FileEntry:
+    """Count and hash a file; one of another length than expected is not read."""
     try:
         with (folder / name).open("rb") as file:
+            found = os.fstat(file.fileno()).st_size
+            if length is not None and found != length:
+                return FileEntry(found, "")
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return FileEntry(file.tell(), digest)
     except OSError as error:

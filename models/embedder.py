@@ -1,6 +1,7 @@
 """Runs a network on framed photos: the one piece of inference code that batch and API share."""
 
 import hashlib
+import math
 import threading
 import warnings
 from typing import Any, Self
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from models.errors import NetworkError
+
+_MAX_TENSOR_BYTES = 1 << 28
+_MAX_TENSORS_BYTES = 1 << 32
 
 
 def network_hash(network: bytes) -> str:
@@ -51,7 +55,8 @@ class Embedder:
             threads: inference threads; one a worker beats more on a busy machine.
 
         Raises:
-            NetworkError: not a LiteRT file, an input of another kind, or no such tensor.
+            NetworkError: not a LiteRT file, an input of another kind, no such tensor, or tensors that
+                would fill the memory.
         """
         try:
             with warnings.catch_warnings():
@@ -63,7 +68,9 @@ class Embedder:
                     num_threads=threads,
                     experimental_preserve_all_tensors=feature_tensor is not None,
                 )
+            _check_size(interpreter)  # what the file says of itself ...
             interpreter.allocate_tensors()
+            _check_size(interpreter)  # ... and what its operators make of it, before anything is written
         except (ValueError, RuntimeError) as error:
             raise NetworkError(
                 f"Expected a LiteRT network (.tflite) that runs on this CPU: {error}"
@@ -105,6 +112,23 @@ class Embedder:
         if values.dtype == np.float32:
             return values
         return (values.astype(np.float32) - np.float32(self._zero_point)) * np.float32(self._scale)
+
+
+def _check_size(interpreter: Interpreter) -> None:
+    """Refuse a network that would fill the memory once it runs.
+
+    Raises:
+        ValueError: its tensors are larger than any network's for photos of a phone.
+    """
+    sizes = [
+        math.prod(int(side) for side in detail["shape"]) * np.dtype(detail["dtype"]).itemsize
+        for detail in interpreter.get_tensor_details()
+    ]
+    if max(sizes) > _MAX_TENSOR_BYTES or sum(sizes) > _MAX_TENSORS_BYTES:
+        raise ValueError(
+            f"a tensor takes {max(sizes)} bytes and all of them {sum(sizes)}; "
+            f"at most {_MAX_TENSOR_BYTES} and {_MAX_TENSORS_BYTES} were expected"
+        )
 
 
 def _output(interpreter: Interpreter, feature_tensor: str | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy.typing as npt
 
 from models import photo, photo_quality
 from models.bundle import Manifest, verify
+from models.bundle_parts import check_parts, read_part
 from models.catalogue import Catalogue
 from models.decision import Decision, Judgement
 from models.embedder import Embedder
-from models.errors import BundleCorrupt, PhotoError
+from models.errors import BundleCorrupt, NetworkError, PhotoError
 from models.neighbours import Neighbours
 from models.photo import PhotoLimits
 from models.projection import Projection
@@ -52,7 +54,10 @@ class Identifier:
         decision: Decision,
         catalogue: Catalogue,
     ) -> None:
-        embedder = Embedder.load(network, manifest.network.get("feature_tensor"))
+        try:
+            embedder = Embedder.load(network, manifest.network.get("feature_tensor"))
+        except NetworkError as error:
+            raise NetworkError(f"network.tflite: {error}") from error
         if (
             projection.d_cnn != embedder.d_cnn
             or projection.d_pca != neighbours.d_pca
@@ -64,6 +69,7 @@ class Identifier:
                 f"{projection.d_cnn} and gives {projection.d_pca}, the index holds {len(neighbours)} of "
                 f"{neighbours.d_pca}, rows are {len(rows)}."
             )
+        check_parts(manifest, embedder, projection, rows, decision)
         self.manifest, self.catalogue = manifest, catalogue
         self.fruits = frozenset(decision.fruits)
         self.decision, self.projection = decision, projection
@@ -83,14 +89,15 @@ class Identifier:
             NetworkError: its network does not run here.
         """
         manifest = manifest or verify(folder)
+        neighbours = read_part(folder, "index.faiss", Neighbours.from_bytes)
         return cls(
             manifest,
-            (folder / "network.tflite").read_bytes(),
-            Projection.from_npz((folder / "projection.npz").read_bytes()),
-            Neighbours.from_bytes((folder / "index.faiss").read_bytes()),
-            Rows.from_parquet((folder / "rows.parquet").read_bytes()),
-            Decision.from_npz((folder / "decision.npz").read_bytes()),
-            Catalogue.from_json((folder / "catalogue.json").read_text("utf-8")),
+            read_part(folder, "network.tflite", bytes),
+            read_part(folder, "projection.npz", Projection.from_npz),
+            neighbours,
+            read_part(folder, "rows.parquet", partial(Rows.from_parquet, count=len(neighbours))),
+            read_part(folder, "decision.npz", Decision.from_npz),
+            read_part(folder, "catalogue.json", lambda data: Catalogue.from_json(data.decode())),
         )
 
     @property

@@ -14,6 +14,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from models.errors import LocationInvalid, LocationMissing
+from models.masking import masked, reason, refuse_more_than_a_server, refuse_secrets
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -30,11 +31,19 @@ class S3Options:
         endpoint_url: address of an S3-compatible server, such as `http://127.0.0.1:9000`.
         region: region of the first call; the bucket's own region is asked for and used afterwards.
         profile: name of a profile in the AWS configuration files.
+
+    Raises:
+        LocationInvalid: the endpoint carries a user, a password or a query.
     """
 
     endpoint_url: str | None = None
     region: str | None = None
     profile: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an endpoint that would put a secret into logs."""
+        if self.endpoint_url:
+            refuse_more_than_a_server(self.endpoint_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +72,18 @@ def local_folder(uri: str) -> Path:
     Raises:
         LocationInvalid: another scheme, another host, or nothing at all.
     """
+    refuse_secrets(uri)
     scheme = _SCHEME.match(uri)
     if scheme is None and uri:
         return Path(uri).absolute()
     if scheme is None or scheme[1].lower() != "file":
-        raise LocationInvalid(f"{uri!r} is not a folder, a file:// or an s3:// address; give one of these")
+        raise LocationInvalid(
+            f"{masked(uri)!r} is not a folder, a file:// or an s3:// address; give one of these"
+        )
     parts = urlsplit(uri)
     if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
         raise LocationInvalid(
-            f"{uri!r} is not on this machine; write file:///absolute/path or the path alone"
+            f"{masked(uri)!r} is not on this machine; write file:///absolute/path or the path alone"
         )
     return Path(unquote(parts.path))
 
@@ -80,14 +92,16 @@ def split_s3(uri: str) -> tuple[str, str]:
     """Split `s3://bucket/prefix` into bucket and prefix, the prefix without slashes at its ends.
 
     Raises:
-        LocationInvalid: no s3:// address, a malformed bucket name, or an empty, `.` or `..` part.
+        LocationInvalid: no s3:// address, a malformed bucket name, an empty, `.` or `..` part, or keys or a
+            signature in it.
     """
+    refuse_secrets(uri)
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     if not is_s3(uri) or not _BUCKET.fullmatch(bucket):
-        raise LocationInvalid(f"{uri!r} names no S3 bucket; write s3://bucket/prefix")
+        raise LocationInvalid(f"{masked(uri)!r} names no S3 bucket; write s3://bucket/prefix")
     prefix = prefix.strip("/")
     if prefix and any(part in ("", ".", "..") for part in prefix.split("/")):
-        raise LocationInvalid(f"{uri!r} has an empty, '.' or '..' part; write the prefix in full")
+        raise LocationInvalid(f"{masked(uri)!r} has an empty, '.' or '..' part; write the prefix in full")
     return bucket, prefix
 
 
@@ -126,5 +140,4 @@ def _open_folder(folder: Path, create: bool) -> LocalStore:
     except FileExistsError as error:
         raise LocationInvalid(f"{folder} is a file; a folder was expected") from error
     except (OSError, BaseError) as error:
-        reason = str(error).splitlines()[0]
-        raise LocationInvalid(f"the folder {folder} cannot be opened: {reason}") from error
+        raise LocationInvalid(f"the folder {folder} cannot be opened: {reason(error)}") from error

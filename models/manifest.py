@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from models.errors import BundleCorrupt, BundleSchemaUnsupported
@@ -24,6 +24,20 @@ FILES = (
     REPORT,
 )
 
+MAX_MANIFEST_BYTES = 16_000_000
+MAX_FILE_BYTES = {
+    "network.tflite": 1_000_000_000,
+    "projection.npz": 1_000_000_000,
+    "index.faiss": 32_000_000_000,
+    "decision.npz": 4_000_000_000,
+    "rows.parquet": 4_000_000_000,
+    "catalogue.json": 100_000_000,
+    REPORT: 100_000_000,
+}
+"""What a file may have at most: many times what a build of millions of photos writes."""
+
+_CHECKSUM = "checksum"
+_TIME_FORM = "%Y%m%dT%H%M%SZ"
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -76,15 +90,15 @@ class Manifest:
     files: Mapping[str, FileEntry]
 
     def to_json(self) -> str:
-        """Write the manifest; the same manifest gives the same text.
+        """Write the manifest and the checksum of what it says; the same manifest gives the same text.
 
         Raises:
             BundleCorrupt: a number is not finite or a value has no place in JSON.
         """
+        content = asdict(self)
         try:
-            return (
-                json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-            )
+            content[_CHECKSUM] = _checksum(content)
+            return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
         except (TypeError, ValueError) as error:
             raise BundleCorrupt(f"{MANIFEST} cannot be written: {error}") from error
 
@@ -94,7 +108,8 @@ class Manifest:
 
         Raises:
             BundleSchemaUnsupported: another schema_version.
-            BundleCorrupt: no JSON, or a value is missing, of another type or out of range.
+            BundleCorrupt: no JSON, a value is missing, of another type or out of range, or not the one that
+                was written.
         """
         try:
             raw = json.loads(text, parse_constant=_refuse_constant)
@@ -107,9 +122,13 @@ class Manifest:
         if missing:
             raise BundleCorrupt(f"{MANIFEST} lacks {', '.join(missing)}")
         try:
-            return _checked(raw)
+            manifest = _checked(raw)
         except BundleCorrupt as error:
             raise BundleCorrupt(f"{MANIFEST}: {error}") from error
+        # Manifests had none at first.
+        if raw.get(_CHECKSUM, (found := _checksum(raw))) != found:
+            raise BundleCorrupt(f"{MANIFEST} was altered: its checksum is not the one that was written")
+        return manifest
 
 
 def is_version(text: str) -> bool:
@@ -117,10 +136,28 @@ def is_version(text: str) -> bool:
     return _VERSION.fullmatch(text) is not None
 
 
+def time_after(version: str, now: datetime) -> datetime:
+    """Give the time that the version after this one carries: now, in UTC, or a second after it where the
+    clock says that it has yet to be built.
+    """
+    now = now.astimezone(UTC).replace(microsecond=0)
+    try:
+        built = datetime.strptime(version.partition("-")[0], _TIME_FORM).replace(tzinfo=UTC)
+        return max(now, built + timedelta(seconds=1))
+    except (ValueError, OverflowError):  # of the form of a version, but of no day that there is
+        return now
+
+
 def content_hash(files: Mapping[str, FileEntry]) -> str:
     """Hash what answers depend on: SHA-256 over the sorted lines `name sha256`, the report left out."""
     lines = sorted(f"{name} {entry.sha256}\n" for name, entry in files.items() if name != REPORT)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """Hash what a manifest says, whatever else stands in its file."""
+    own = {field.name: content[field.name] for field in fields(Manifest)}
+    return hashlib.sha256(json.dumps(own, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def _refuse_constant(name: str) -> None:
@@ -131,7 +168,7 @@ def _check_schema(found: object) -> None:
     if isinstance(found, int) and not isinstance(found, bool):
         if found != SCHEMA_VERSION:
             raise BundleSchemaUnsupported(
-                f"the bundle has schema_version {found}, this program reads {SCHEMA_VERSION}; "
+                f"{MANIFEST}: the bundle has schema_version {found}, this program reads {SCHEMA_VERSION}; "
                 "build it again with this program, or run the program that wrote it"
             )
     else:
@@ -167,7 +204,10 @@ def _files(raw: dict[str, Any]) -> dict[str, FileEntry]:
         digest = text_at(entry, "sha256", f"files.{name}")
         if not _SHA256.fullmatch(digest):
             raise wrong(f"files.{name}.sha256", "64 hexadecimal digits", digest)
-        files[name] = FileEntry(count_at(entry, "bytes", least=0, of=f"files.{name}"), digest)
+        size = count_at(entry, "bytes", least=0, of=f"files.{name}")
+        if size > (most := MAX_FILE_BYTES.get(name, MAX_MANIFEST_BYTES)):
+            raise wrong(f"files.{name}.bytes", f"{most} at most", size)
+        files[name] = FileEntry(size, digest)
     absent = [name for name in FILES if name not in files]
     if absent:
         raise BundleCorrupt(f"files lacks {', '.join(absent)}")

@@ -11,9 +11,6 @@ class Neighbours:
     """A FAISS index over unit vectors; row i of the index is row i of the bundle's rows."""
 
     def __init__(self, index: faiss.Index) -> None:
-        faiss.omp_set_num_threads(
-            1
-        )  # requests and tasks run side by side: one thread each beats several a query
         self._index = index
 
     @classmethod
@@ -23,6 +20,8 @@ class Neighbours:
         Raises:
             BundleCorrupt: not a FAISS index by inner product.
         """
+        # A length written in the file is believed only as far as the file is long.
+        faiss.set_deserialization_vector_byte_limit(len(data))
         try:
             index = faiss.deserialize_index(np.frombuffer(data, np.uint8))
         except RuntimeError as error:
@@ -57,6 +56,9 @@ class Neighbours:
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.d_pca:
             raise ValueError(f"Expected vectors (n, {self.d_pca}), got {vectors.shape}.")
+        # Requests and tasks run side by side: one thread each beats several a query, which wait for one
+        # another in a loop. OpenMP keeps the number for the calling thread alone: whoever searches sets it.
+        faiss.omp_set_num_threads(1)
         similarities, rows = self._index.search(
             np.ascontiguousarray(vectors, np.float32), min(count, len(self))
         )

@@ -7,6 +7,9 @@ bytes are, only a `PhotoError` is raised.
 
 import io
 import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +24,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from models import photo_memory
 from models.errors import PhotoError, PhotoTooLarge, PhotoTooSmall, UndecodablePhoto
+from models.photo_apart import decode_apart
 from models.photo_container import UPRIGHT, Container, exif_orientation, read_container
 
 WHITE = 250
@@ -68,11 +73,71 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class PhotoLimits:
-    """What a photo may be: bytes of the file, pixels in all, and pixels of its shorter side."""
+    """What a photo may be, and take.
+
+    Attributes:
+        max_bytes: of the file.
+        max_pixels: in all.
+        min_side_px: pixels of its shorter side.
+        max_memory_bytes: what decoding it may take.
+        in_process_bytes: what all photos that are being decoded may take in this process at the same time;
+            those that alone take more, and those of which it cannot be told, are decoded in a process of
+            their own. None: all are decoded here.
+    """
 
     max_bytes: int = 20_000_000
     max_pixels: int = 50_000_000
     min_side_px: int = 16
+    max_memory_bytes: int = 320_000_000
+    in_process_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """A photo whose header has been read, but none of its pixels.
+
+    Attributes:
+        format: as `Photo.format`.
+        size: (width, height) in pixels as stored.
+        decoded_size: as its decoder gives it, which may reduce it.
+        orientation: EXIF's, 1 to 8.
+        memory_bytes: what decoding it takes.
+        certain: whether it cannot take more, whatever its bytes are.
+        decode: gives what cuts the rows from one to another out of the decoded photo.
+    """
+
+    format: str
+    size: tuple[int, int]
+    decoded_size: tuple[int, int]
+    orientation: int
+    memory_bytes: int
+    certain: bool
+    decode: Callable[[], Callable[[int, int], Image.Image]]
+
+
+class _Memory:
+    """What the photos take that are being decoded in this process."""
+
+    def __init__(self) -> None:
+        self._freed = threading.Condition()
+        self._taken = 0
+
+    @contextmanager
+    def hold(self, needed: int, most: int | None) -> Iterator[None]:
+        """Wait until so many bytes can be taken beside what others take, and take them."""
+        with self._freed:
+            self._freed.wait_for(lambda: most is None or self._taken == 0 or self._taken + needed <= most)
+            self._taken += needed
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._taken -= needed
+                self._freed.notify_all()
+
+
+_memory = _Memory()
+_one_apart = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +170,7 @@ def decode(
     Raises:
         NotAnImage: not of an accepted type, or empty.
         UndecodablePhoto: broken or cut short.
-        PhotoTooLarge, PhotoTooSmall: outside the limits.
+        PhotoTooLarge, PhotoTooSmall: outside the limits, or in need of more memory than they allow.
     """
     if len(data) > limits.max_bytes:
         raise PhotoTooLarge(
@@ -115,7 +180,8 @@ def decode(
     if container.size is not None:
         _check_size(container.size, limits)
     try:
-        return _decode_container(container, working_side_px, limits)
+        opened = _open_heic(container) if container.format == "HEIC" else _open(container, working_side_px)
+        return _decode_opened(opened, data, working_side_px, limits)
     except PhotoError:
         raise
     except _DECODER_FAILURES as error:
@@ -153,36 +219,89 @@ def _check_size(size: tuple[int, int], limits: PhotoLimits) -> None:
         )
 
 
-def _decode_container(container: Container, working_side_px: int, limits: PhotoLimits) -> Photo:
-    if container.format == "HEIC":
-        image, size = _open_heic(container.data, limits)
-        orientation = UPRIGHT  # libheif has turned it already; its EXIF repeats the turn
-    else:
-        opened = _PLUGINS[container.format](io.BytesIO(container.data))
-        size = opened.size
-        _check_size(size, limits)
-        opened.draft(None, (working_side_px, working_side_px))
-        opened.load()
-        image = opened
-        orientation = container.orientation or exif_orientation(opened.info.get("exif", b""))
-    image = _to_rgb(_reduce(image, working_side_px))
-    if orientation in _TURNS:
-        image = image.transpose(_TURNS[orientation])
-    width, height = size if orientation < 5 else size[::-1]
-    return Photo(np.asarray(image), width, height, container.format)
+def _decode_opened(opened: _Opened, data: bytes, working_side_px: int, limits: PhotoLimits) -> Photo:
+    _check_size(opened.size, limits)
+    factor = max(1, min(opened.decoded_size) // working_side_px)
+    result = photo_memory.of_result(opened.decoded_size, factor)
+    needed = opened.memory_bytes + len(data) + photo_memory.of_band(opened.decoded_size) + result
+    _check_memory(opened.format, opened.size, needed, result, limits)
+    most = limits.in_process_bytes
+    if most is not None and (needed > most or not opened.certain):
+        with _one_apart:
+            told, pixels = decode_apart(data, working_side_px, limits)
+        return Photo(pixels, **told)
+    with _memory.hold(needed, most):
+        image = _reduce(opened.decode(), opened.decoded_size, factor)
+        if opened.orientation in _TURNS:
+            image = image.transpose(_TURNS[opened.orientation])
+        width, height = opened.size if opened.orientation < 5 else opened.size[::-1]
+        return Photo(np.asarray(image), width, height, opened.format)
 
 
-def _open_heic(data: bytes, limits: PhotoLimits) -> tuple[Image.Image, tuple[int, int]]:
-    """Open the primary picture through libheif; its header is checked before its pixels are touched."""
-    heif = pillow_heif.open_heif(io.BytesIO(data))
-    _check_size(heif.size, limits)
-    return Image.frombytes(heif.mode, heif.size, heif.data, "raw", heif.mode, heif.stride), heif.size
+def _check_memory(format: str, size: tuple[int, int], needed: int, result: int, limits: PhotoLimits) -> None:
+    if result > photo_memory.MAX_RESULT_BYTES:
+        raise PhotoTooLarge(f"Expected sides of similar length, got {size[0]} x {size[1]}; cut the photo.")
+    if needed > limits.max_memory_bytes:
+        raise PhotoTooLarge(
+            f"Expected a photo that decodes in at most {limits.max_memory_bytes / 1e6:.0f} MB of memory; "
+            f"{size[0]} x {size[1]} as {format} take {needed / 1e6:.0f} MB. Send a smaller photo."
+        )
 
 
-def _reduce(image: Image.Image, working_side_px: int) -> Image.Image:
-    """Average whole blocks of pixels while the shorter side stays at least `working_side_px`."""
-    factor = min(image.size) // working_side_px
-    if factor < 2:
+def _open(container: Container, working_side_px: int) -> _Opened:
+    """Open through Pillow, which reads the header only; a JPEG is to be decoded at a reduced scale."""
+    picture = _PLUGINS[container.format](io.BytesIO(container.data))
+    size = picture.size
+    picture.draft(None, (working_side_px, working_side_px))
+
+    def decode() -> Callable[[int, int], Image.Image]:
+        picture.load()
+        width, height = picture.size
+        return lambda top, bottom: (
+            picture if (top, bottom) == (0, height) else picture.crop((0, top, width, bottom))
+        )
+
+    return _Opened(
+        container.format,
+        size,
+        picture.size,
+        container.orientation or exif_orientation(picture.info.get("exif", b"")),
+        photo_memory.of_picture(picture, size, container.scans),
+        container.format != "AVIF",
+        decode,
+    )
+
+
+def _open_heic(container: Container) -> _Opened:
+    """Open the primary picture through libheif, which turns it upright itself; its EXIF repeats the turn."""
+    heif = pillow_heif.open_heif(io.BytesIO(container.data))
+    width, mode = heif.size[0], heif.mode
+
+    def decode() -> Callable[[int, int], Image.Image]:
+        rows, stride = memoryview(heif.data), heif.stride
+        return lambda top, bottom: Image.frombytes(
+            mode, (width, bottom - top), rows[top * stride : bottom * stride], "raw", mode, stride
+        )
+
+    memory_bytes = photo_memory.of_heic(heif.size, mode, heif.info["bit_depth"], heif.info.get("chroma", 400))
+    return _Opened("HEIC", heif.size, heif.size, UPRIGHT, memory_bytes, True, decode)
+
+
+def _reduce(rows: Callable[[int, int], Image.Image], size: tuple[int, int], factor: int) -> Image.Image:
+    """Average blocks of `factor` by `factor` pixels to RGB, some rows at a time: all take too much."""
+    width, height = size
+    band = max(1, photo_memory.BAND_PIXELS // (width * factor)) * factor
+    if factor == 1 or band >= height:
+        return _to_rgb(_block_means(rows(0, height), factor))
+    reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, band):
+        part = _to_rgb(_block_means(rows(top, min(top + band, height)), factor))
+        reduced.paste(part, (0, top // factor))
+    return reduced
+
+
+def _block_means(image: Image.Image, factor: int) -> Image.Image:
+    if factor == 1:
         return image
     if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK") or "transparency" in image.info:
         image = _to_rgb(image)

@@ -24,6 +24,7 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 _SOF = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _END_OF_IMAGE, _APP0, _APP1, _APP14, _COMMENT = 0xDA, 0xD9, 0xE0, 0xE1, 0xEE, 0xFE
 _STANDALONE = {0x00, 0x01, *range(0xD0, 0xD9)}
+_FILL = re.compile(b"\xff*")
 _GIF_EXTENSION, _GIF_GRAPHIC_CONTROL = 0x21, 0xF9
 # Item entries of AVIF's meta box, versions 2 and 3: Pillow would parse the EXIF that such an entry announces.
 _EXIF_ITEM = re.compile(rb"(infe(?:\x02.{3}.{2}|\x03.{3}.{4}).{2})Exif", re.DOTALL)
@@ -47,12 +48,14 @@ class Container:
         data: the file without its metadata.
         size: (width, height) in pixels as stored; None where only the decoder's parser knows (AVIF, HEIC).
         orientation: EXIF's, 1 to 8; None where the decoder reports it (WebP, AVIF) or applies it (HEIC).
+        scans: passes over the pixels that a JPEG seems to come in.
     """
 
     format: str
     data: bytes
     size: tuple[int, int] | None = None
     orientation: int | None = None
+    scans: int = 1
 
 
 def read_container(data: bytes) -> Container:
@@ -102,13 +105,12 @@ def exif_orientation(block: bytes) -> int:
 
 def _read_jpeg(data: bytes) -> Container:
     """Walk the segments up to the first scan; keep those that the pixels depend on."""
-    if data.count(b"\xff\xda") > MAX_SCANS:
+    scans = data.count(b"\xff\xda")
+    if scans > MAX_SCANS:
         raise UndecodablePhoto(f"Expected a JPEG of at most {MAX_SCANS} scans; save the photo anew.")
     kept, size, orientation, at = [b"\xff\xd8"], None, None, 2
     for _ in range(MAX_PARTS):
-        at = data.index(b"\xff", at)
-        while data[at] == 0xFF:
-            at += 1
+        at = _FILL.match(data, data.index(b"\xff", at)).end()  # type: ignore[union-attr]
         marker, at = data[at], at + 1
         if marker in _STANDALONE:
             continue
@@ -123,7 +125,7 @@ def _read_jpeg(data: bytes) -> Container:
             orientation = exif_orientation(body)
         if marker == _START_OF_SCAN and size is not None:
             kept.append(data[at - 2 :])
-            return Container("JPEG", b"".join(kept), size, orientation or UPRIGHT)
+            return Container("JPEG", b"".join(kept), size, orientation or UPRIGHT, scans)
         if marker in (_APP0, _APP14) or not (_APP0 <= marker <= 0xEF or marker == _COMMENT):
             kept.append(data[at - 2 : at + length])
         at += length

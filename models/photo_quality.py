@@ -29,7 +29,9 @@ _LEAST_RANGE = 8.0
 _TAIL = 0.02
 _EDGES = 0.99
 _ANGLES = np.arange(8, dtype=np.float32) * np.float32(np.pi / 8)
-_ACROSS, _DOWN = np.cos(_ANGLES)[:, None], np.sin(_ANGLES)[:, None]
+_ACROSS, _DOWN = np.cos(_ANGLES), np.sin(_ANGLES)
+_SLOPES = np.stack([_ACROSS, _DOWN], axis=1)
+_BENDS = np.stack([_ACROSS**2, 2 * _ACROSS * _DOWN, _DOWN**2], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,13 @@ def measure(pixels: npt.NDArray[np.uint8], width: int, height: int) -> Measures:
     """
     if pixels.shape != (SIDE_PX, SIDE_PX, 3) or pixels.dtype != np.uint8:
         raise ValueError(f"Expected uint8 ({SIDE_PX}, {SIDE_PX}, 3), got {pixels.dtype} {pixels.shape}.")
-    sampled = pixels[::2, ::2].reshape(-1, 3)
-    levels = np.sort(sampled, axis=0).astype(np.float32)
-    low, light, high = (levels[int(share * len(levels))] for share in (_TAIL, 0.95, 1 - _TAIL))
-    graded = ((sampled > _GRADED_FROM) & (sampled < _GRADED_TO)).all(axis=1)
-    sharpness, steepness = _edges(pixels)
+    # A plane a channel: all that follows runs along them.
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    sampled = planes[:, ::2, ::2].reshape(3, -1)
+    levels = np.sort(sampled, axis=1).astype(np.float32)
+    low, light, high = (levels[:, int(share * levels.shape[1])] for share in (_TAIL, 0.95, 1 - _TAIL))
+    graded = ((sampled > _GRADED_FROM) & (sampled < _GRADED_TO)).all(axis=0)
+    sharpness, steepness = _edges(planes)
     return Measures(
         side_px=max(width, height),
         light=float(light.max()),
@@ -121,24 +125,31 @@ def advice(photo: Measures, *, named: bool) -> tuple[str, ...]:
     return () if code is None else (code,)
 
 
-def _edges(pixels: npt.NDArray[np.uint8]) -> tuple[float, float]:
+def _edges(planes: npt.NDArray[np.uint8]) -> tuple[float, float]:
     """Give sharpness and steepness, at 48 x 48 pixels: noise and JPEG's blocks are averaged away."""
-    grey = (pixels.astype(np.float32) @ _LUMA).reshape(SIDE_PX // 2, 2, SIDE_PX // 2, 2).mean((1, 3))
+    half = SIDE_PX // 2
+    rows = planes[:, ::2].astype(np.float32) + planes[:, 1::2]
+    grey = (_LUMA @ (rows[:, :, ::2] + rows[:, :, 1::2]).reshape(3, -1) / 4).reshape(half, half)
     levels = np.sort(grey, axis=None)
     spread = float(levels[int((1 - _TAIL) * levels.size)] - levels[int(_TAIL * levels.size)])
     middle, left, right = grey[1:-1, 1:-1], grey[1:-1, :-2], grey[1:-1, 2:]
     above, below = grey[:-2, 1:-1], grey[2:, 1:-1]
     twist = (grey[2:, 2:] + grey[:-2, :-2] - grey[2:, :-2] - grey[:-2, 2:]) / 4
-    bend_across, bend_down = left + right - 2 * middle, above + below - 2 * middle
-    curvature = (
-        _ACROSS**2 * bend_across.ravel() + 2 * _ACROSS * _DOWN * twist.ravel() + _DOWN**2 * bend_down.ravel()
-    )
-    slope = _ACROSS * ((right - left) / 2).ravel() + _DOWN * ((below - above) / 2).ravel()
-    return _weakest(curvature, spread), _weakest(slope, spread)
+    bends = np.stack([left + right - 2 * middle, twist, above + below - 2 * middle], dtype=np.float32)
+    slopes = np.stack([(right - left) / 2, (below - above) / 2], dtype=np.float32)
+    return _weakest(_BENDS, bends, spread), _weakest(_SLOPES, slopes, spread)
 
 
-def _weakest(derivatives: Floats, spread: float) -> float:
-    """Take the strongest 1 % in each direction, float32 (directions, pixels), then the weakest direction."""
-    place = int(_EDGES * derivatives.shape[1])
-    strongest = np.partition(np.abs(derivatives), place, axis=1)[:, place]
-    return float(strongest.min()) / max(spread, _LEAST_RANGE)
+def _weakest(directions: Floats, derivatives: Floats, spread: float) -> float:
+    """Take the strongest 1 % in each direction, then the weakest direction.
+
+    Args:
+        directions: float32 (directions, n), what each direction has of the derivatives.
+        derivatives: float32 (n, height, width).
+        spread: range of grey levels.
+    """
+    along = directions @ derivatives.reshape(len(derivatives), -1)
+    np.abs(along, out=along)
+    place = int(_EDGES * along.shape[1])
+    along.partition(place, axis=1)
+    return float(along[:, place].min()) / max(spread, _LEAST_RANGE)

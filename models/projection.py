@@ -1,15 +1,18 @@
 """PCA projection of embeddings onto unit vectors."""
 
 import io
+import math
 import zipfile
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
 from models.errors import BundleCorrupt
 
 _ARRAYS = ("mean", "components", "explained_variance_ratio")
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,33 @@ def write_npz(arrays: dict[str, npt.NDArray[np.generic]]) -> bytes:
 
 
 def read_npz(data: bytes, name: str) -> dict[str, npt.NDArray[np.generic]]:
-    """Read the bytes of an `.npz`, never unpickling.
+    """Read the bytes of an `.npz`, never unpickling; what they decode to is no larger than they are.
 
     Raises:
-        BundleCorrupt: not an `.npz`, or one that holds Python objects.
+        BundleCorrupt: not an `.npz`, one that holds Python objects, or arrays that would be larger than the
+            bytes they come from.
     """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > len(data):
+                raise ValueError("it is compressed, or its arrays overlap; arrays are stored as they are")
+            return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+    except (ValueError, OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
         raise BundleCorrupt(f"{name} cannot be read: {error}") from error
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[np.generic]:
+    """Read an array after its header was found to ask for no more memory than there are bytes."""
+    with archive.open(member) as file:
+        version = npy.read_magic(file)
+        if version not in _HEADERS:
+            raise ValueError(f"{member.filename} is of npy version {version}")
+        shape, _, dtype = _HEADERS[version](file)
+        if math.prod(shape) * max(1, dtype.itemsize) > member.file_size:
+            raise ValueError(
+                f"{member.filename} says it holds {dtype} {shape}, its bytes are {member.file_size}"
+            )
+        file.seek(0)
+        array: npt.NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
+    return array

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,9 @@ from models.errors import BundleCorrupt
 from models.records import Label
 
 _COLUMNS = ("fruit", "variety", "image", "path", "credit")
+_TEXTS = pa.dictionary(pa.int32(), pa.string())
+_ALLOWED_BYTES = 1_000_000
+_ALLOWED_BYTES_A_ROW = 4_096
 
 
 @dataclass(frozen=True)
@@ -55,19 +59,55 @@ class Rows:
         return out.getvalue()
 
     @classmethod
-    def from_parquet(cls, data: bytes) -> "Rows":
+    def from_parquet(cls, data: bytes, count: int | None = None) -> "Rows":
         """Read what `to_parquet` wrote.
 
+        Args:
+            data: the file.
+            count: how many rows there must be; None takes any number.
+
         Raises:
-            BundleCorrupt: not a parquet file with these columns.
+            BundleCorrupt: not a parquet file with these columns, of another number of rows, or one whose rows
+                would be far larger in memory than rows are.
         """
         try:
-            table = pq.read_table(io.BytesIO(data), columns=list(_COLUMNS)).to_pydict()
+            # Each name is decoded once, however many rows bear it.
+            with pq.ParquetFile(io.BytesIO(data), read_dictionary=list(_COLUMNS)) as file:
+                _check_size(file.metadata, count)
+                if missing := set(_COLUMNS) - set(file.schema_arrow.names):
+                    raise BundleCorrupt(f"rows.parquet lacks the columns {', '.join(sorted(missing))}.")
+                table = file.read(columns=list(_COLUMNS), use_threads=False)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise BundleCorrupt(f"rows.parquet cannot be read: {error}") from error
-        if missing := set(_COLUMNS) - set(table):
-            raise BundleCorrupt(f"rows.parquet lacks the columns {', '.join(sorted(missing))}.")
+        if wrong := [name for name in _COLUMNS if table.column(name).type != _TEXTS]:
+            raise BundleCorrupt(f"rows.parquet: {', '.join(wrong)} must hold texts.")
+        texts = {name: _texts(table.column(name)) for name in _COLUMNS}
         labels = tuple(
-            Label(fruit, variety) for fruit, variety in zip(table["fruit"], table["variety"], strict=True)
+            Label(fruit, variety) for fruit, variety in zip(texts["fruit"], texts["variety"], strict=True)
         )
-        return cls(labels, tuple(table["image"]), tuple(table["path"]), tuple(table["credit"]))
+        return cls(labels, tuple(texts["image"]), tuple(texts["path"]), tuple(texts["credit"]))
+
+
+def _check_size(metadata: pq.FileMetaData, count: int | None) -> None:
+    if count is not None and metadata.num_rows != count:
+        raise BundleCorrupt(f"rows.parquet holds {metadata.num_rows} rows, expected {count}.")
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    decoded = sum(
+        group.column(place).total_uncompressed_size for group in groups for place in range(group.num_columns)
+    )
+    allowed = _ALLOWED_BYTES + metadata.num_rows * _ALLOWED_BYTES_A_ROW
+    if decoded > allowed:
+        raise BundleCorrupt(
+            f"rows.parquet: {metadata.num_rows} rows would take {decoded} bytes, more than {allowed}."
+        )
+
+
+def _texts(column: pa.ChunkedArray) -> list[Any]:
+    """The texts of a column, each of its dictionary's texts one object."""
+    found: list[Any] = []
+    for chunk in column.chunks:
+        known = chunk.dictionary.to_pylist()
+        # Not by `fill_null`, whose scalar makes pyarrow import pandas where it is installed: 50 MB a worker.
+        places = chunk.indices.to_pylist()
+        found += [None if place is None else known[place] for place in places]
+    return found

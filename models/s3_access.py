@@ -18,6 +18,7 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from models.errors import LocationInvalid, LocationMissing, StoreUnavailable
+from models.masking import refuse_more_than_a_server
 from models.regions import DEFAULT_REGION, check_endpoint, check_region, is_loopback
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ def open_bucket(bucket: str, prefix: str, options: "S3Options") -> S3Store:
     Raises:
         RegionRefused: the region asked for, or the bucket's own, is outside the European Union.
         LocationMissing: no such bucket.
-        LocationInvalid: the endpoint or the region is malformed.
+        LocationInvalid: the endpoint or the region is malformed, or the endpoint carries a secret.
         StoreUnavailable: no credentials, no access, or no answer.
     """
     session = _session(options)
     region = str(session.region_name)
     endpoint = _endpoint(session, options.endpoint_url, region)
+    refuse_more_than_a_server(endpoint)  # the AWS configuration may name one as well
     local = is_loopback(endpoint)
     if not local:
         check_region(region, "the AWS region")

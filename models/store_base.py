@@ -16,7 +16,7 @@ from pathlib import Path
 
 from models.bundle import verify
 from models.errors import BundleCorrupt, PublishConflict, VersionMissing
-from models.manifest import Manifest, is_version
+from models.manifest import MANIFEST, Manifest, is_version
 
 POINTER = "current.json"
 
@@ -111,7 +111,10 @@ class Store(ABC):
         return version
 
     def _missing(self, version: str) -> VersionMissing:
-        return VersionMissing(f"{self.uri} holds no bundle {version}; `bundles list` shows those it holds")
+        return VersionMissing(
+            f"{self.uri} holds no bundle {version}, or one without its {MANIFEST}; `bundles list` shows "
+            "those that are there"
+        )
 
     def _conflict(self, found: Pointer | None) -> PublishConflict:
         now = f"points at {found.version}" if found else "is gone"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.bundle import verify
+from models.bundle import read_manifest, verify
 from models.disk import copy_synced, disk_errors, move_into_place, partial_folder, replace_file
 from models.errors import BundleCorrupt, StoreError
-from models.manifest import MANIFEST, Manifest, is_version
+from models.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, is_version
 from models.store_base import POINTER, Pointer, Store, parse_pointer, pointer_bytes
 
 _LOCK = ".lock"
@@ -37,7 +37,7 @@ class FolderStore(Store):
                 if known is not None and self._last_read == (known, _state(path.stat())):
                     return known
                 with path.open("rb") as file:
-                    state, data = _state(os.fstat(file.fileno())), file.read()
+                    state, data = _state(os.fstat(file.fileno())), file.read(MAX_MANIFEST_BYTES)
             except FileNotFoundError:
                 return None
         pointer = parse_pointer(data, hashlib.sha256(data).hexdigest(), self.uri)
@@ -71,10 +71,12 @@ class FolderStore(Store):
             raise StoreError(f"{final} is there already with other content; build again for a new version")
 
     def _check(self, version: str) -> None:
-        if not (self.folder / version).is_dir():
+        folder = self.folder / version
+        if not folder.is_dir():
             raise self._missing(version)
-        if verify(self.folder / version).version != version:
-            raise BundleCorrupt(f"{self.folder / version} holds another version's bundle; remove that folder")
+        if (found := read_manifest(folder).version) != version:
+            raise BundleCorrupt(f"{folder / MANIFEST} is that of {found}; remove that folder")
+        verify(folder)
 
     def _point(self, version: str, expected: Pointer | None) -> Pointer:
         data = pointer_bytes(version)

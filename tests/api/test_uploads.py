@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
 from api.body import CHUNK_BYTES, Body
+from api.deadlines import Deadlines
 from api.problems import Refusal
 
 
@@ -17,7 +18,7 @@ def body_of(stream: Any, clock: Any, max_bytes: int = 1000, declared: int | None
     environ = EnvironBuilder(method="POST").get_environ() | {"wsgi.input": stream}
     if declared is not None:
         environ["CONTENT_LENGTH"] = str(declared)
-    return Body(Request(environ), max_bytes, timeout_s=30, clock=clock)
+    return Body(Request(environ), max_bytes, 30, Deadlines("bodies"), clock=clock)
 
 
 def multipart(photo: bytes) -> dict[str, Any]:
@@ -130,3 +131,10 @@ def test_a_large_photo_is_never_spooled_to_disk(
     monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", forbidden)
     response = client.post("/identify", **multipart(photo))
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("disposition", ["form-data", 'form-data; filename="a.jpg"', 'form-data; name=""'])
+def test_a_part_without_a_name_is_refused(client: FlaskClient, disposition: str) -> None:
+    body = f"--x\r\nContent-Disposition: {disposition}\r\n\r\nabc\r\n--x--\r\n".encode()
+    response = client.post("/identify", data=body, content_type="multipart/form-data; boundary=x")
+    assert code_of(response) == (400, "unexpected_field")

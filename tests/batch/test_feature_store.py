@@ -1,6 +1,7 @@
 """Shards are written once and whole, found again, and not trusted when they are broken."""
 
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +108,23 @@ def test_a_broken_shard_is_written_over(space: FeatureSpace) -> None:
     (Path(space.uri) / "1.parquet").write_bytes(b"PAR1 cut short")
     assert space.write("1.parquet", shard(["a"]))
     assert space.is_whole("1.parquet")
+
+
+def test_a_shard_is_whole_under_its_own_name_and_network_alone(space: FeatureSpace, tmp_path: Path) -> None:
+    other = FeatureStore(str(tmp_path / "features")).space("cd" * 32)
+    space.write("1.parquet", shard(["a", "b"]))
+    other.write("other.parquet", shard(["z"]))
+    shutil.copyfile(Path(space.uri) / "1.parquet", Path(space.uri) / "2.parquet")
+    shutil.copyfile(Path(space.uri) / "1.parquet", Path(other.uri) / "1.parquet")
+    assert space.is_whole("1.parquet")
+    assert not space.is_whole("2.parquet")
+    assert not other.is_whole("1.parquet")
+
+
+def test_a_store_may_be_moved_as_a_whole(space: FeatureSpace, tmp_path: Path) -> None:
+    space.write("1.parquet", shard(["a", "b"]))
+    shutil.copytree(tmp_path / "features", tmp_path / "moved")
+    assert FeatureStore(str(tmp_path / "moved")).space("ab" * 32).is_whole("1.parquet")
 
 
 def test_missing_photos_are_those_without_a_row(space: FeatureSpace) -> None:

@@ -1,9 +1,11 @@
 """A build from folders of photos to a published bundle, on a real Spark session."""
 
 import shutil
+import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,10 @@ from models.errors import (
 )
 from models.identifier import Identifier
 from models.locations import S3Options
+from models.manifest import time_after
 from models.store import open_store
+from tests.pickle_search import pickles_in
+from tests.torture.broken_builds import clock_at, small_disk
 
 FRUITS = ("apple", "banana", "lime")
 
@@ -77,6 +82,13 @@ def test_the_bundle_is_whole_and_current(built: Built) -> None:
     assert current is not None
     assert current.version == manifest.version == built.outcome.version
     assert {path.name for path in built.folder.iterdir()} == {*FILES, "manifest.json"}
+
+
+def test_neither_the_bundle_nor_the_features_hold_a_pickle(built: Built) -> None:
+    written = [path for path in Path(built.settings.store).rglob("*") if path.is_file()]
+    assert any("features" in path.parts for path in written)
+    assert {path.suffix for path in written} >= {".parquet", ".npz", ".faiss", ".tflite", ".json", ".html"}
+    assert [found for path in written for found in pickles_in(path)] == []
 
 
 def test_the_manifest_says_what_was_built(built: Built) -> None:
@@ -332,4 +344,32 @@ def test_a_full_disk_while_publishing_leaves_the_old_bundle_current(
     monkeypatch.setattr("models.disk.os.fsync", full)
     with pytest.raises(StoreFull):
         build(built.settings, Console(), spark)
+    assert open_store(built.settings.store).current() == before
+
+
+def test_a_clock_that_was_set_back_does_not_bring_a_version_before_the_current_one(
+    built: Built, spark: SparkSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(built.settings.store)
+    before = store.current()
+    assert before is not None
+    monkeypatch.setattr("batch.pipeline.datetime", clock_at(datetime(2001, 1, 1, tzinfo=UTC)))
+    outcome = build(replace(built.settings, force=True), Console(), spark)
+    assert outcome.version is not None
+    assert (
+        time_after(before.version, datetime(2001, 1, 1, tzinfo=UTC)).strftime("%Y%m%dT%H%M%SZ")
+        == (outcome.version[:16])
+    )
+    assert store.versions()[-1] == outcome.version
+    assert "the clock says 2001-01-01 00:00:00 UTC" in caplog.text
+
+
+def test_a_full_disk_while_the_bundle_is_laid_out_is_told(
+    built: Built, spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = open_store(built.settings.store).current()
+    with small_disk(tmp_path / "disk", size_kb=100) as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        with pytest.raises(StoreFull, match=f"no room left while writing the bundle to {disk}"):
+            build(built.settings, Console(), spark)
     assert open_store(built.settings.store).current() == before

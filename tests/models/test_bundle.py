@@ -8,8 +8,19 @@ from typing import Any
 
 import pytest
 
-from models.bundle import FILES, MANIFEST, SCHEMA_VERSION, Manifest, content_hash, seal, verify
+from models.bundle import (
+    FILES,
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    SCHEMA_VERSION,
+    Manifest,
+    content_hash,
+    read_manifest,
+    seal,
+    verify,
+)
 from models.errors import BundleCorrupt, BundleError, BundleSchemaUnsupported
+from models.manifest import MAX_FILE_BYTES, time_after
 from tests.sealed_bundle import NOW, description, write_bundle
 
 
@@ -257,3 +268,50 @@ def test_an_incomplete_description_is_not_sealed(bundle: Path) -> None:
 def test_every_refusal_is_a_bundle_error() -> None:
     assert issubclass(BundleCorrupt, BundleError)
     assert issubclass(BundleSchemaUnsupported, BundleError)
+
+
+def test_no_bit_of_a_manifest_can_be_spoilt_unnoticed(bundle: Path) -> None:
+    """Only the name of the checksum can: older programs wrote none."""
+    text = (bundle / MANIFEST).read_bytes()
+    name = text.index(b'"checksum"')
+    for place in [*range(name), *range(name + len(b'"checksum"'), len(text))]:
+        spoilt = bytearray(text)
+        spoilt[place] ^= 1 << place % 8
+        (bundle / MANIFEST).write_bytes(spoilt)
+        with pytest.raises(BundleError, match=r"manifest\.json"):
+            read_manifest(bundle)
+
+
+def test_a_manifest_of_an_older_program_has_no_checksum(bundle: Path) -> None:
+    rewrite(bundle, lambda raw: raw.pop("checksum"))
+    verify(bundle)
+
+
+def test_a_manifest_that_is_far_too_long_is_not_read(bundle: Path) -> None:
+    (bundle / MANIFEST).write_text(" " * MAX_MANIFEST_BYTES + (bundle / MANIFEST).read_text())
+    with pytest.raises(BundleCorrupt, match=rf"manifest\.json has \d+ bytes, at most {MAX_MANIFEST_BYTES}"):
+        verify(bundle)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_said_to_be_vast_is_refused_before_anything_is_fetched(
+    bundle: Path, name: str
+) -> None:
+    rewrite(bundle, lambda raw: raw["files"][name].update(bytes=10**15))
+    with pytest.raises(BundleCorrupt, match=rf"files\.{name}\.bytes must be {MAX_FILE_BYTES[name]} at most"):
+        read_manifest(bundle)
+
+
+@pytest.mark.parametrize(
+    ("clock", "time"),
+    [
+        (datetime(2026, 11, 23, 8, 0, 0, 5, tzinfo=UTC), "2026-11-23T08:00:00"),
+        (datetime(2026, 11, 23, 9, tzinfo=timezone(timedelta(hours=1))), "2026-11-23T08:00:00"),
+        (NOW, "2026-11-22T18:15:01"),
+        (datetime(1970, 1, 1, tzinfo=UTC), "2026-11-22T18:15:01"),
+    ],
+    ids=["later", "another zone", "the same second", "back"],
+)
+def test_a_version_is_dated_after_the_one_before_whatever_the_clock_says(clock: datetime, time: str) -> None:
+    assert time_after("20261122T181500Z-3f9a1c", clock).isoformat() == f"{time}+00:00"
+    assert time_after("20269922T181500Z-3f9a1c", clock) == clock.replace(microsecond=0)

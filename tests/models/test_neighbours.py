@@ -1,5 +1,8 @@
 """The index finds what brute force finds."""
 
+import struct
+from concurrent.futures import ThreadPoolExecutor
+
 import faiss
 import numpy as np
 import pytest
@@ -61,3 +64,23 @@ def test_garbage_and_an_index_by_distance_are_refused() -> None:
         Neighbours.from_bytes(b"not an index at all")
     with pytest.raises(BundleCorrupt, match="inner product"):
         Neighbours.from_bytes(Neighbours(faiss.IndexFlatL2(4)).to_bytes())
+
+
+def test_a_length_beyond_the_file_is_not_believed(index: Neighbours) -> None:
+    data = index.to_bytes()
+    length = struct.pack("<Q", 300 * 16)
+    assert data.count(length) == 1
+    with pytest.raises(BundleCorrupt, match=r"index\.faiss cannot be read"):
+        Neighbours.from_bytes(data.replace(length, struct.pack("<Q", 1 << 37)))
+
+
+def test_every_thread_searches_alone_also_one_that_did_not_load_the_index(
+    rows: np.ndarray, index: Neighbours
+) -> None:
+    def threads_of_a_search() -> int:
+        faiss.omp_set_num_threads(4)  # as a thread starts on a machine of four cores
+        index.search(rows[:1], 1)
+        return int(faiss.omp_get_max_threads())
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(threads_of_a_search).result() == 1

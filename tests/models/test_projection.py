@@ -1,10 +1,14 @@
 """PCA projection: pinned numbers, unit rows, safe files."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
+from numpy.lib import format as npy
 
 from models.errors import BundleCorrupt
-from models.projection import Projection, write_npz
+from models.projection import Projection, read_npz, write_npz
 
 
 def small() -> Projection:
@@ -70,3 +74,33 @@ def test_embeddings_of_another_network_are_refused() -> None:
 def test_a_damaged_file_is_refused(data: bytes) -> None:
     with pytest.raises(BundleCorrupt, match=r"projection\.npz"):
         Projection.from_npz(data)
+
+
+def compressed() -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, mean=np.zeros(5_000_000, np.float32))
+    return file.getvalue()
+
+
+def boastful(descr: str, shape: tuple[int, ...]) -> bytes:
+    """Write an array whose header asks for more than there is."""
+    array, file = io.BytesIO(), io.BytesIO()
+    npy.write_array_header_1_0(array, {"descr": descr, "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("mean.npy", array.getvalue() + bytes(64))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (compressed(), "it is compressed"),
+        (boastful("<f4", (1 << 40,)), r"mean\.npy says it holds float32"),
+        (boastful("<U0", (1 << 40,)), r"mean\.npy says it holds <U0"),
+        (boastful("|O", (2,)), "Object arrays cannot be loaded"),
+    ],
+    ids=["compressed", "boastful", "empty texts", "objects"],
+)
+def test_arrays_larger_than_their_file_and_objects_are_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(BundleCorrupt, match=rf"projection\.npz cannot be read: {reason}"):
+        read_npz(data, "projection.npz")

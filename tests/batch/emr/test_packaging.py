@@ -130,6 +130,23 @@ def test_what_executors_do_not_need_stays_at_home(without_wheels: Package) -> No
     assert [name for name in packed if any(part in name for part in left_out)] == []
 
 
+def test_nothing_private_is_packed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    private = [".env", "batch/.env.local", "batch/emr/.aws/config", "models/credentials.json", "models/a.pem"]
+    private += [
+        "models/.git/config",
+        "batch/emr/server.key",
+        "models/facts/.netrc",
+        "README.md",
+        "work/run.log",
+    ]
+    for name in (*private, "batch/session.py", "models/facts/figures.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("private")
+    monkeypatch.setattr(packaging, "_PROJECT", tmp_path)
+    packed = {name for name, _ in packaging._own_files()}
+    assert packed == {"batch/session.py", "models/facts/figures.json"}
+
+
 def test_equal_content_gives_equal_bytes_wherever_and_whenever_it_is_packed(
     without_wheels: Package, tmp_path: Path
 ) -> None:

@@ -1,0 +1,63 @@
+"""Freed memory goes back to the system."""
+
+import platform
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from api.native_memory import give_back_freed_memory
+
+ROOT = Path(__file__).resolve().parents[2]
+HOARDED = """
+import ctypes, sys, threading, psutil
+from api.native_memory import return_large_blocks
+if sys.argv[1] == "set":
+    assert return_large_blocks()
+malloc, free = ctypes.CDLL(None).malloc, ctypes.CDLL(None).free
+malloc.restype, free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+def use():
+    free(malloc(20_000_000))
+    blocks = [malloc(16_000_000) for _ in range(6)]
+    for block in blocks:
+        ctypes.memset(block, 1, 16_000_000)
+    kept.append(malloc(1_000_000))
+    for block in blocks:
+        free(block)
+kept = []
+before = psutil.Process().memory_info().rss
+use()
+print(psutil.Process().memory_info().rss - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_what_a_thread_has_freed_in_small_pieces_is_given_back() -> None:
+    def fill_and_free() -> None:
+        # Below the size for which glibc asks the system directly; the one that is kept holds the pool's top.
+        pieces = [np.ones(8_000, np.uint8) for _ in range(20_000)]
+        kept.append(pieces[-1])
+
+    kept: list[np.ndarray] = []
+    thread = threading.Thread(target=fill_and_free)
+    thread.start()
+    thread.join()
+    process = psutil.Process()
+    before = process.memory_info().rss
+    assert give_back_freed_memory()
+    assert before - process.memory_info().rss > 80_000_000
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_large_blocks_go_back_to_the_system_when_they_are_freed() -> None:
+    kept = {}
+    for way in ("unset", "set"):
+        command = [sys.executable, "-c", HOARDED, way]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        kept[way] = int(done.stdout)
+    assert kept["unset"] > 50_000_000
+    assert kept["set"] < 10_000_000
