@@ -8,7 +8,7 @@ TEST_BUDGET_S ?= 1500
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo demo cluster-demo test drill serve lint format train bench clean
+.PHONY: help setup setup-demo demo cluster-demo test drill serve lint format train bench torture audit clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -26,7 +26,7 @@ cluster-demo: setup-demo ## the same build on a Spark cluster of this machine, c
 	@$(PY) -m examples.cluster_demo $(ARGS)
 
 test: setup ## every test but the drills, within 25 minutes; skips and their reasons last
-	@timeout --foreground --signal=INT --kill-after=60 $(TEST_BUDGET_S) $(PY) -m pytest -m "not drill and not bench" --durations=15 $(ARGS) \
+	@timeout --foreground --signal=INT --kill-after=60 $(TEST_BUDGET_S) $(PY) -m pytest -m "not drill and not bench and not torture" --durations=15 $(ARGS) \
 	  || { rc=$$?; [ $$rc -ne 124 ] || echo "make test: stopped after its budget of $(TEST_BUDGET_S) s; TEST_BUDGET_S=... gives it another" >&2; exit $$rc; }
 
 drill: setup ## the long drills: races, crashes, load
@@ -44,6 +44,7 @@ lint: setup ## style, types, shell scripts, Dockerfile, CloudFormation
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m bandit -q -c pyproject.toml -r api batch models examples gunicorn.conf.py
 	.venv/bin/shellcheck .ci/run requirements/install.sh examples/aws_demo.sh examples/mobile.sh
 	.venv/bin/cfn-lint batch/emr/stack.yaml
 	.venv/bin/hadolint Dockerfile
@@ -55,8 +56,14 @@ format: setup ## let ruff lay out the code and sort the imports
 train: setup ## train a network: make train ARGS="--help"
 	@$(PY) -m models.backbones.train $(ARGS)
 
-bench: setup ## speed, on this machine
-	@$(PY) -m pytest tests/bench -m bench -s $(ARGS)
+bench: setup ## speed side by side, on this machine; other benches by ARGS="-k accuracy"
+	@$(PY) -m pytest tests/bench -m bench -s $(or $(ARGS),-k speed)
+
+torture: setup ## hostile uploads, killed publishes, corrupt bundles, overload, a soak: about an hour
+	@$(PY) -m pytest tests/torture -m torture -s $(ARGS)
+
+audit: setup ## known vulnerabilities of every pinned package, where the package index tells them
+	@$(PY) -m tests.dependency_audit
 
 clean: ## remove .venv, caches and local work
 	rm -rf .venv build work .pytest_cache .mypy_cache .ruff_cache spark-warehouse metastore_db derby.log

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 _BOUNDARY = "fruits-bench"
-_TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
+TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
 _TIMEOUT_S = 120
+_KEPT_S = 3.0
+"""Less than the server keeps a connection that nothing is asked on."""
 
 
 class Asked(NamedTuple):
@@ -27,6 +29,7 @@ class Client:
         self._connection = http.client.HTTPConnection(
             address.hostname or "", address.port, timeout=_TIMEOUT_S
         )
+        self._answered = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -41,16 +44,20 @@ class Client:
 
     def identify(self, photo: bytes) -> Asked:
         """Send one photo as a form."""
-        form = _form(photo)
+        sent = form(photo)
+        if time.perf_counter() - self._answered > _KEPT_S:
+            self._connection.close()  # the next request opens it again
         started = time.perf_counter()
-        self._connection.request("POST", "/identify?lang=en", form, {"Content-Type": _TYPE})
+        self._connection.request("POST", "/identify?lang=en", sent, {"Content-Type": TYPE})
         response = self._connection.getresponse()
         answer = response.read()
-        elapsed_ms = (time.perf_counter() - started) * 1000
+        self._answered = time.perf_counter()
+        elapsed_ms = (self._answered - started) * 1000
         assert response.status == 200, answer
         return Asked(json.loads(answer), elapsed_ms)
 
 
-def _form(photo: bytes) -> bytes:
+def form(photo: bytes) -> bytes:
+    """Put a photo into the form that a browser sends: the body of a request of type `TYPE`."""
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="photo"; filename="photo.jpg"\r\n'
     return f"{head}Content-Type: image/jpeg\r\n\r\n".encode() + photo + f"\r\n--{_BOUNDARY}--\r\n".encode()

@@ -1,5 +1,6 @@
 """What every bench may ask for."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from models.bundle import Manifest, read_manifest
 from models.locations import S3Options
 from models.manifest import MANIFEST
 from models.store import open_store
+from tests.bench import speed_rows
 from tests.bench.settings import BenchSettings
-from tests.bench.table import ROOT
+from tests.bench.table import ROOT, show
+from tests.marked_blocks import replace_block
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,18 @@ def measured(
     if not (default_bundle / MANIFEST).is_file():
         pytest.skip("needs the default bundle")
     return Measured(default_bundle, read_manifest(default_bundle), {})
+
+
+_started = pytest.StashKey[float]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_started] = time.time()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Print the rows of this run as one table; write all rows measured so far to docs/benchmarks.md."""
+    if new := speed_rows.saved(session.config.stash.get(_started, time.time())):
+        lines = [line for row, _ in new for line in speed_rows.cells(row)]
+        show("Speed, side by side", speed_rows.HEADINGS, lines, left=(0, 1, 4, 5))
+        replace_block(speed_rows.page(), "speed", speed_rows.as_markdown(speed_rows.saved()))

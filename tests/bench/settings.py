@@ -27,8 +27,8 @@ class BenchSettings:
     photos: str = ""
     store: str = ""
     network: str = ""
-    embedded: int = 2000
-    keras: int = 1000
+    embedded: int = 10_000
+    keras: int = 834
     requests: int = 100
     rounds: int = 5
 

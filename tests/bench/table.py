@@ -3,7 +3,9 @@
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -51,6 +53,41 @@ def when_and_where(packages: Sequence[str] = ()) -> str:
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     machine = f"{_processor()}, {cores} cores, load {os.getloadavg()[0]:.1f}"
     return f"{now}; {machine}{_commit()}\n{', '.join(versions)}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """When and where something was measured, as it is kept with the figures.
+
+    Attributes:
+        at: seconds since 1970.
+        load: processes that ran or waited, over the last minute.
+        where: machine, commit and versions.
+    """
+
+    at: float
+    load: float
+    where: str
+
+    @classmethod
+    def now(cls, packages: Sequence[str] = ()) -> "Run":
+        """Describe this moment, on this machine."""
+        cores = len(os.sched_getaffinity(0))
+        versions = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)]
+        where = f"{_processor()}, {cores} cores{_commit()}; {', '.join(versions)}"
+        return cls(time.time(), round(os.getloadavg()[0], 1), where)
+
+
+def summarise(runs: Sequence[Run]) -> str:
+    """Say in a line for each machine, commit and set of versions when its figures were measured."""
+    lines = []
+    for where in dict.fromkeys(run.where for run in runs):
+        own = [run for run in runs if run.where == where]
+        first, last = (datetime.fromtimestamp(of(run.at for run in own), UTC) for of in (min, max))
+        end = f"{last:%H:%M}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M}"
+        loads = sorted(run.load for run in own)
+        lines.append(f"{first:%Y-%m-%d %H:%M} to {end} UTC, load {loads[0]} to {loads[-1]}; {where}.")
+    return "\n\n".join(lines)
 
 
 def middle(values: Sequence[float], digits: int = 1) -> str:
