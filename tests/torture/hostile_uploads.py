@@ -130,6 +130,8 @@ def slow_upload(number: int) -> Hostile:
 def send_all(port: int, uploads: int, slow: int, megapixels: int, first: int = 0) -> Outcomes:
     """Send so many uploads, some at the same time, and beside them so many slow ones."""
     outcomes = Outcomes()
+    # Encoded here, once: the encoders keep things in common that threads must not change at the same time.
+    _ = originals(), polyglots(), bombs(megapixels)
 
     def send(make: Callable[[int], Hostile], number: int) -> None:
         hostile = make(number)
