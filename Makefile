@@ -59,7 +59,7 @@ train: setup ## train a network: make train ARGS="--help"
 bench: setup ## speed side by side, on this machine; other benches by ARGS="-k accuracy"
 	@$(PY) -m pytest tests/bench -m bench -s $(or $(ARGS),-k speed)
 
-torture: setup ## hostile uploads, killed publishes, corrupt bundles, overload, a soak: about an hour
+torture: setup ## hostile uploads, killed publishes, corrupt bundles, overload, a soak: about an hour and a half
 	@$(PY) -m pytest tests/torture -m torture -s $(ARGS)
 
 audit: setup ## known vulnerabilities of every pinned package, where the package index tells them

@@ -40,8 +40,9 @@ class Deadlines:
         with self._changed:
             heapq.heappush(self._waiting, (deadline.at, next(self._numbers), deadline))
             if not self._watched:
-                self._watched = True
+                # Where no thread is left to the process, this raises, and the next deadline tries again.
                 threading.Thread(target=self._watch, name=self._name, daemon=True).start()
+                self._watched = True
             elif self._waiting[0][2] is deadline:
                 self._changed.notify()
         return deadline

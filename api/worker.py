@@ -3,8 +3,9 @@
 As gunicorn has it, a connection takes one of the few threads before it has sent a byte, whole crowds wait in
 line for a thread, a client that does not hang up stops the loop for two seconds, and a stop leaves those
 unanswered whom nobody accepted yet. Here the loop itself reads heads, refuses whom the door does not let in,
-waits for all hang-ups at once, and at a stop first takes in everybody who has been connected. The body has a
-deadline of its own, in api/body.py. Where gunicorn itself speaks TLS, its threads read the heads, as always.
+sends what a client is slow to read, waits for all hang-ups at once, and at a stop first takes in everybody
+who has been connected. The body has a deadline of its own, in api/body.py. Where gunicorn itself speaks TLS,
+its threads read the heads and send the answers, as always.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 from api.discreet import DiscreetWorker
 from api.door import Door, Kind
 from api.service import KEY
+from api.sockets import PatientSocket
 
 HEAD_END = b"\r\n\r\n"
 # More than any browser or proxy sends.
@@ -29,11 +31,14 @@ READ_BYTES = 64 * 1024
 # How long a client may take to hang up: after an answer, and after a refusal that its photo still comes on.
 HANG_UP_S = 2.0
 REFUSED_HANG_UP_S = 10.0
+# How long it may take to read the rest of an answer that did not fit between it and the server.
+READ_ANSWER_S = 30.0
 # Beyond this many the longest waiting are cut off: they were answered, and others need the place.
 MOST_HANGING_UP = 300
-NO_DESCRIPTOR_PAUSE_S = 0.1
-_NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
-_NO_DESCRIPTOR_LEFT = (errno.EMFILE, errno.ENFILE)
+NOTHING_LEFT_PAUSE_S = 0.1
+# The server's own mistakes; all else that accept(2) may say passes, or concerns one client alone.
+_NO_LISTENER = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
+_NOTHING_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Connection(TConn):
@@ -102,6 +107,7 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
         self._heads = Patience(self.header_timeout_s)
         self._answered = Patience(HANG_UP_S)
         self._refused = Patience(REFUSED_HANG_UP_S)
+        self._reading = Patience(READ_ANSWER_S)
 
     def load_wsgi(self) -> None:
         """Load the application."""
@@ -113,14 +119,15 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
         try:
             sock, address = listener.accept()
         except OSError as error:
-            if error.errno in _NO_DESCRIPTOR_LEFT:
-                self.log.error("No descriptor is left for another connection: %s", error)
-                # It would be tried, and said, thousands of times a second.
-                time.sleep(NO_DESCRIPTOR_PAUSE_S)
-            elif error.errno not in _NOBODY_THERE:
+            if error.errno in _NO_LISTENER:
                 raise
+            if error.errno in _NOTHING_LEFT:
+                self.log.error("No descriptor or memory is left for another connection: %s", error)
+                # It would be tried, and said, thousands of times a second.
+                time.sleep(NOTHING_LEFT_PAUSE_S)
             return False
         self.nr_conns += 1
+        sock = sock if self.cfg.is_ssl else PatientSocket(sock)
         self.enqueue_req(Connection(self._hang_up_answered, self.cfg, sock, address, listener.getsockname()))
         return True
 
@@ -158,14 +165,17 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
         if conn.kind is not None:
             self._door.leave(conn.kind)
             conn.kind = None
-        super().finish_request(conn, fs)
+        if not self.cfg.is_ssl and conn.sock.unsent:
+            self._watch(conn, self._reading, partial(self._send_rest, fs), selectors.EVENT_WRITE)
+        else:
+            super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
         """Close the connections that took too long."""
         super().murder_pending()
         for conn in self._heads.run_out():
             self._drop(conn, self._heads)
-        for waiting in (self._answered, self._refused):
+        for waiting in (self._answered, self._refused, self._reading):
             for conn in waiting.run_out(MOST_HANGING_UP):
                 self._drop(conn, waiting)
 
@@ -183,7 +193,7 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
             gone = True
         else:
             gone, conn.head = not data, conn.head + data
-        if HEAD_END in conn.head:
+        if HEAD_END in conn.head or _has_bare_line_feed(conn.head):
             self._unwatch(conn, self._heads)
             self._let_in(conn)
         elif gone:
@@ -199,6 +209,16 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
             self._refuse(conn, self._door.overloaded(head, _host(conn)))
         else:
             super().enqueue_req(conn)
+
+    def _send_rest(self, fs: Any, conn: Connection) -> None:
+        try:
+            conn.sock.send_rest()
+        except OSError:
+            self._drop(conn, self._reading)
+            return
+        if not conn.sock.unsent:
+            self._unwatch(conn, self._reading)
+            super().finish_request(conn, fs)
 
     def _refuse(self, conn: Connection, answer: bytes) -> None:
         with contextlib.suppress(OSError):
@@ -234,10 +254,16 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
             pass
         self._drop(conn, waiting)
 
-    def _watch(self, conn: Connection, waiting: Patience, read: Callable[[Connection], None]) -> None:
+    def _watch(
+        self,
+        conn: Connection,
+        waiting: Patience,
+        go_on: Callable[[Connection], None],
+        event: int = selectors.EVENT_READ,
+    ) -> None:
         conn.sock.setblocking(False)
         waiting.add(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, lambda _sock: read(conn))
+        self.poller.register(conn.sock, event, lambda _sock: go_on(conn))
 
     def _unwatch(self, conn: Connection, waiting: Patience) -> None:
         waiting.remove(conn)
@@ -252,6 +278,11 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
 def fruits_worker(header_timeout_s: float) -> type[FruitsWorker]:
     """Make the worker class for one deadline of heads, in seconds."""
     return type("Worker", (FruitsWorker,), {"header_timeout_s": header_timeout_s})
+
+
+def _has_bare_line_feed(head: bytes) -> bool:
+    """Whether a line of an unfinished head ends as no line may; gunicorn refuses it at once."""
+    return head.count(b"\n") != head.count(b"\r\n")
 
 
 def _host(conn: Connection) -> str | None:

@@ -6,6 +6,7 @@ from models.errors import LocationInvalid
 
 _S3_SCHEMES = ("s3", "s3a", "s3n")
 _HIDDEN = "***"
+_PORT = re.compile(r"(?::\d*|\])\Z", re.ASCII)
 _SIGNED_QUERY = re.compile(
     r"\?(?:.*&)?(?:x-amz-[a-z-]+|awsaccesskeyid|signature|sig|[a-z_-]*token)=", re.IGNORECASE
 )
@@ -24,7 +25,7 @@ def masked(address: str) -> str:
         return address
     rest, queried, _ = rest.partition("?")
     host, slash, path = rest.partition("/")
-    if scheme.lower() in _S3_SCHEMES and ":" in host:  # an AWS secret may hold slashes
+    if _runs_past_a_slash(scheme, rest):
         _, found, rest = rest.rpartition("@")
         rest = f"{_HIDDEN}@{rest}" if found else _HIDDEN
     else:
@@ -45,9 +46,8 @@ def refuse_secrets(address: str, subject: str = "the address") -> None:
     """
     scheme, separator, rest = address.partition("://")
     host = rest.partition("/")[0]
-    s3_keys = scheme.lower() in _S3_SCHEMES and ":" in host
     password = "@" in host and ":" in host.rpartition("@")[0]
-    if separator and (s3_keys or password or _SIGNED_QUERY.search(rest)):
+    if separator and (password or _runs_past_a_slash(scheme, rest) or _SIGNED_QUERY.search(rest)):
         raise LocationInvalid(
             f"{subject} {masked(address)} carries a password, keys or a signature, which would end up in "
             "logs; leave them out and give credentials by the AWS configuration (variables, profiles, roles)"
@@ -67,6 +67,14 @@ def refuse_more_than_a_server(endpoint_url: str) -> None:
             "logs; write the server alone, such as https://s3.example:9000, and give credentials by the AWS "
             "configuration (variables, profiles, roles)"
         )
+
+
+def _runs_past_a_slash(scheme: str, rest: str) -> bool:
+    """Tell whether keys or a password stand in front, which may hold slashes: those of AWS often do."""
+    host, _, path = rest.partition("/")
+    if scheme.lower() in _S3_SCHEMES:  # a bucket has no port
+        return ":" in host
+    return ":" in host and "@" not in host and "@" in path and not _PORT.search(host)
 
 
 def reason(error: BaseException) -> str:

@@ -119,13 +119,15 @@ class _Memory:
     """What the photos take that are being decoded in this process."""
 
     def __init__(self) -> None:
+        self._next = threading.Lock()
         self._freed = threading.Condition()
         self._taken = 0
 
     @contextmanager
     def hold(self, needed: int, most: int | None) -> Iterator[None]:
         """Wait until so many bytes can be taken beside what others take, and take them."""
-        with self._freed:
+        # Who comes later waits behind: small photos that keep coming would keep a large one out for ever.
+        with self._next, self._freed:
             self._freed.wait_for(lambda: most is None or self._taken == 0 or self._taken + needed <= most)
             self._taken += needed
         try:

@@ -4,7 +4,7 @@ Read from the metadata of what is installed, for Python 3.11 to 3.13 at once: th
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, distributions
@@ -184,7 +184,15 @@ def required(name: str, extras: frozenset[str]) -> Iterator[tuple[str, frozenset
 
 def reached(files: tuple[str, ...]) -> dict[str, set[str]]:
     """Give all that some requirement files install: name -> the packages that require it."""
-    waiting = [(name, extras) for file in files for name, (_, extras) in pins(file).items()]
+    return with_dependencies((name, extras) for file in files for name, (_, extras) in pins(file).items())
+
+
+def with_dependencies(packages: Iterable[tuple[str, frozenset[str]]]) -> dict[str, set[str]]:
+    """Follow packages, each with its extras, to all that they require: name -> the packages that require it.
+
+    Those are left out that are not installed: this platform does not want them.
+    """
+    waiting = list(packages)
     found: dict[str, set[str]] = {name: set() for name, _ in waiting}
     seen = set()
     while waiting:

@@ -16,9 +16,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from models.locations import S3Options
+from tests.debian_packages import PackagesMissing
 from tests.flaky_server import FlakyServer, flaky_server
 from tests.rgw import CREDENTIAL, running_rgw
-from tests.rgw_packages import CephMissing, fetch_ceph
+from tests.rgw_packages import fetch_ceph
 
 REGION = "eu-west-3"
 CEPH_CACHE = Path(__file__).resolve().parents[1] / "build" / "ceph-rgw"
@@ -116,7 +117,7 @@ def _rgw_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Run one Ceph for the whole session and give a client for it."""
     try:
         ceph = fetch_ceph(CEPH_CACHE)
-    except CephMissing:
+    except PackagesMissing:
         pytest.skip(NO_CEPH)
     with running_rgw(ceph, tmp_path_factory.mktemp("ceph")) as endpoint_url:
         yield _new_client(endpoint_url)

@@ -1,9 +1,17 @@
 """gunicorn's event loop waits for nobody: not for heads, not for threads, not for clients to hang up."""
 
+import errno
 import http.client
 import json
+import logging
 import socket
+import struct
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
+
+from api.worker import Connection, FruitsWorker, Patience
 
 HEAD = b"POST /identify HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
@@ -83,3 +91,79 @@ def test_a_head_without_end_is_refused(serve: Any) -> None:
         answer = everything_from(connection)
     assert answer.startswith(b"HTTP/1.1 431 ")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "bad_request"
+
+
+def test_a_client_that_does_not_read_holds_no_thread_and_finds_its_answers_later(serve: Any) -> None:
+    asked, ask = 300, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n"
+    with serve(FRUITS_THREADS="1") as server, socket.socket() as deaf:
+        deaf.settimeout(30)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        deaf.connect(("127.0.0.1", server.port))
+        # Answers of some megabytes, more than the system keeps for a connection.
+        deaf.sendall((ask + b"\r\n") * (asked - 1) + ask + b"Connection: close\r\n\r\n")
+        for _ in range(asked // 2):
+            answer = everything_from(connect(server, GET + b"Connection: close\r\n\r\n"))
+            assert answer.startswith(b"HTTP/1.1 200 ")
+        answers = everything_from(deaf).split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert len(answers) == asked
+    assert len({answer.partition(b"\r\n\r\n")[2] for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("ends", [b"\n\n", b"\r\n\n", b"\n\r\n"])
+def test_a_head_whose_lines_end_in_a_line_feed_alone_is_refused_at_once(serve: Any, ends: bytes) -> None:
+    with serve(FRUITS_HEADER_TIMEOUT_S="3600") as server:
+        answer = everything_from(connect(server, b"GET /healthz HTTP/1.1\r\nHost: x" + ends))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("error", [errno.ENOMEM, errno.ENOBUFS, errno.EPROTO, errno.ENETUNREACH])
+def test_a_client_whose_connection_fails_while_it_is_accepted_does_not_end_the_worker(error: int) -> None:
+    def accept() -> None:
+        raise OSError(error, "failed")
+
+    worker = FruitsWorker.__new__(FruitsWorker)
+    worker.log = logging.getLogger("api.worker")
+    assert not worker.accept(SimpleNamespace(accept=accept))
+
+
+def test_however_a_connection_ends_its_place_is_free_again(serve: Any, jpeg: bytes) -> None:
+    upload = HEAD + f"Content-Length: {len(jpeg)}\r\n\r\n".encode() + jpeg
+    said = (
+        *(b"", GET[:20], GET + b"\n", GET + bytes(70_000), GET + b"\r\n", GET + b"Connection: close\r\n\r\n"),
+        *((GET + b"\r\n") * 3, upload, upload[:-9], upload + GET[:20], upload + GET + b"\r\n"),
+        *(HEAD + b"Content-Length: 9\r\n\r\n", HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n"),
+        HEAD + b"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+    )
+    few = {"GUNICORN_CMD_ARGS": "--worker-connections 16", "FRUITS_THREADS": "3"}
+    with serve(**few, FRUITS_HEADER_TIMEOUT_S="3600", FRUITS_BODY_TIMEOUT_S="1") as server:
+        for one in said:
+            for ends in ("hangs up", "breaks off", "says that it is done", "waits", "waits") * 3:
+                connection = connect(server, one)
+                if ends == "breaks off":
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                elif ends == "says that it is done":
+                    connection.shutdown(socket.SHUT_WR)
+                    everything_from(connection)
+                elif ends == "waits" and b"close" in one:
+                    everything_from(connection)
+                connection.close()
+        # The last ones may still be at work.
+        answers = (post(server, jpeg)[0] for _ in range(200))
+        assert 200 in answers
+        silent = [connect(server) for _ in range(15)]
+        assert everything_from(connect(server, GET + b"Connection: close\r\n\r\n")).startswith(
+            b"HTTP/1.1 200 "
+        )
+        for connection in silent:
+            connection.close()
+
+
+def test_the_longest_waiting_run_out_first() -> None:
+    patience, connections = Patience(3600.0), [Connection.__new__(Connection) for _ in range(3)]
+    for connection in connections:
+        patience.add(connection)
+    assert patience.run_out() == []
+    assert patience.run_out(most=1) == connections[:2]
+    patience.remove(connections[0])
+    patience.cut(0.0)
+    assert patience.run_out() == connections[1:]

@@ -1,6 +1,7 @@
 """The work of /identify in one process without HTTP: what the API could at best do on the same cores.
 
-Run as a program it loads a bundle and answers one photo: `python -m tests.bench.in_process BUNDLE PHOTO`.
+Run as a program it loads a bundle, answers one photo and prints the length of its JSON:
+`python -m tests.bench.in_process BUNDLE PHOTO`.
 """
 
 import json
@@ -78,4 +79,4 @@ def _answer_for(photos: Sequence[bytes], seconds: float) -> tuple[float, int]:
 
 
 if __name__ == "__main__":
-    print(len(whole_answer(Identifier.load(Path(sys.argv[1])), Path(sys.argv[2]).read_bytes())))
+    print(len(whole_answer(Identifier.load(Path(sys.argv[1])), Path(sys.argv[2]).read_bytes())), flush=True)

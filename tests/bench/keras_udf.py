@@ -22,12 +22,14 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from models.embedder import Embedder
 from models.photo import decode, fit
+from tests.bench.sessions import CORES
 
 SIDE_PX = 224
 SEED = 7
 PARTITION_PHOTOS = 417
 """10,000 photos in the 24 partitions of the course; fewer photos get fewer partitions, so that the share of
-time that goes into making networks stays the same."""
+time that goes into making networks stays the same. There are never fewer partitions than cores: a warm-up
+reaches every worker, and no core stands idle."""
 
 Pixels = npt.NDArray[Any]
 Predict = Callable[[Pixels], npt.NDArray[np.float32]]
@@ -76,7 +78,7 @@ def embed_folder(spark: SparkSession, folder: Path, out: Path, recipe: Recipe) -
     udf = pandas_udf(predict, "array<float>")  # type: ignore[call-overload]
     photos = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(str(folder))
     count = sum(1 for path in folder.rglob("*") if path.is_file())
-    parted = photos.repartition(max(1, round(count / PARTITION_PHOTOS)))
+    parted = photos.repartition(max(CORES, round(count / PARTITION_PHOTOS)))
     parted.select("path", udf("content").alias("embedding")).write.parquet(str(out))
     weights.destroy()
 

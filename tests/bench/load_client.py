@@ -1,32 +1,25 @@
 """Sends requests from wrk, a compiled load client: one in Python would use the cores that it measures.
 
-It comes from the machine, or from Debian's packages into a folder, without root and without installing
-anything.
+It comes from the machine, or from Debian's packages.
 """
 
-import fcntl
 import json
 import os
-import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.client import TYPE, form
+from tests.debian_packages import fetch_packages
 
 MISSING = "needs wrk, which is not here and cannot be fetched from Debian's packages"
-_APT_TIMEOUT_S = 120
+_LIBRARY = "libluajit-5.1-2"
 _ANSWER_TIMEOUT_S = 30
-# Files that hold the forms are named by arguments. Every hundredth answer is read, all are counted.
+# The type of the forms and the files that hold them are arguments. Answers are counted, not read.
 _SCRIPT = """
-local bodies, threads, sent = {}, {}, 0
-local first
-function setup(thread)
-  table.insert(threads, thread)
-end
+local bodies, sent = {}, 0
 function init(arguments)
   wrk.method = "POST"
   wrk.headers["Content-Type"] = arguments[1]
@@ -48,10 +41,6 @@ function done(summary, latency, requests)
     errors.connect + errors.read + errors.write + errors.status + errors.timeout))
 end
 """
-
-
-class LoadClientMissing(Exception):
-    """This machine cannot get wrk."""
 
 
 @dataclass(frozen=True)
@@ -120,62 +109,10 @@ def load_client(cache: Path) -> LoadClient:
     """Find wrk on this machine, or fetch it once into a folder that later runs share.
 
     Raises:
-        LoadClientMissing: it is not here, and there is no apt-get, no dpkg or no such package.
+        PackagesMissing: it is neither here nor to be had from Debian's packages.
     """
     if here := shutil.which("wrk"):
         return LoadClient(Path(here))
-    if not shutil.which("apt-get") or not shutil.which("dpkg"):
-        raise LoadClientMissing("no wrk, and no apt-get or no dpkg to fetch it")
-    cache.mkdir(parents=True, exist_ok=True)
-    root = cache / "wrk"
-    with (cache / ".wrk.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not root.is_dir():
-            with tempfile.TemporaryDirectory(dir=cache) as scratch:
-                _unpack(Path(scratch)).rename(root)
+    root = fetch_packages(cache / "wrk", ("wrk", _LIBRARY), lambda name: name in ("wrk", _LIBRARY))
     (library,) = root.glob("usr/lib/*/libluajit-5.1.so.2")
     return LoadClient(root / "usr/bin/wrk", library.parent)
-
-
-def _unpack(scratch: Path) -> Path:
-    options = ["-o", "Debug::NoLocking=1", "-o", f"Dir::Cache={scratch}/cache"]
-    packages = _packages(options, scratch)
-    if not packages:  # no package lists on this machine, as in many containers: fetch them for ourselves
-        lists = scratch / "lists" / "partial"
-        lists.mkdir(parents=True)
-        options += ["-o", f"Dir::State::Lists={lists.parent}"]
-        _run(["apt-get", *options, "update"], scratch)
-        packages = _packages(options, scratch)
-    if not packages:
-        raise LoadClientMissing("no package wrk")
-    _run(["apt-get", *options, "download", *packages], scratch)
-    root = scratch / "wrk"
-    for package in scratch.glob("*.deb"):
-        _run(["dpkg", "-x", str(package), str(root)], scratch)
-    return root
-
-
-def _packages(options: Sequence[str], scratch: Path) -> list[str]:
-    """Ask apt for wrk and its interpreter of Lua, unless there is none."""
-    try:
-        said = _run(
-            ["apt-get", *options, "install", "--simulate", "--no-install-recommends", "--reinstall",
-             "wrk", "libluajit-5.1-2"], scratch,
-        )  # fmt: skip
-    except LoadClientMissing:
-        return []
-    found = re.findall(r"^Inst (\S+)", said, re.MULTILINE)
-    return [name for name in found if name == "wrk" or name.startswith("libluajit")]
-
-
-def _run(command: Sequence[str], folder: Path) -> str:
-    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_APT_TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LoadClientMissing(f"{command[0]} did not end in {_APT_TIMEOUT_S} s") from error
-    if done.returncode:
-        raise LoadClientMissing(f"{command[0]} failed: {done.stderr[-500:]}")
-    return done.stdout

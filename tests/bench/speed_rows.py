@@ -1,5 +1,5 @@
 """Rows of the table that `make bench` prints and writes to docs/benchmarks.md: ours, what a user would take
-instead, and the physical limit, measured in turn in the same run.
+instead, and the limit, measured in turn in the same run.
 """
 
 import json
@@ -45,7 +45,8 @@ class SpeedRow:
         more_is_better: whether a larger figure is the better one.
         ours: this product.
         against: what a user would take instead.
-        limit: the same work without what surrounds it, which nothing can beat; None where there is none.
+        limit: the same work without what surrounds it, which ours cannot beat by more than noise; None where
+            there is none.
         to_reach: the aims in words.
         beside: what is worth knowing beside it: top-1, p95, errors.
     """

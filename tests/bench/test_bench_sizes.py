@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bench.conftest import Measured
-from tests.bench.packages import installed_bytes, wanted_by_api, with_dependencies
+from tests.bench.packages import sizes_of_api
 from tests.bench.table import ROOT, show
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
@@ -60,7 +60,7 @@ def of_bundle(measured: Measured) -> Iterator[Row]:
 
 
 def of_packages() -> Iterator[Row]:
-    sizes = {name: installed_bytes(name) for name in sorted(with_dependencies(wanted_by_api()))}
+    sizes = sizes_of_api()
     yield megabytes("packages of the API, installed", sum(sizes.values()), f"{len(sizes)} packages")
     for name in sorted(sizes, key=lambda name: -sizes[name])[:SHOWN]:
         yield megabytes(f"  {name}", sizes[name])

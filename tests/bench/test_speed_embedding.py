@@ -30,7 +30,8 @@ from tests.bench.table import ROOT
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
 
-WARM_UP = 32
+# A batch for each process of the plain loop, which starts one no sooner than there is work for it.
+WARM_UP = CORES * plain_loop.BATCH
 ROUNDS = 3
 Vectors = dict[str, npt.NDArray[np.float32]]
 Read = Callable[[], Vectors]

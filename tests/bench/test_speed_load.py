@@ -9,11 +9,12 @@ from tests.bench.client import Client
 from tests.bench.conftest import Measured
 from tests.bench.gunicorn_server import OURS, gunicorn
 from tests.bench.in_process import AtBest
-from tests.bench.load_client import MISSING, LoadClientMissing, load_client
+from tests.bench.load_client import MISSING, load_client
 from tests.bench.phone_photos import small_photos
 from tests.bench.settings import BenchSettings
 from tests.bench.speed_rows import SpeedRow, Way
 from tests.bench.table import ROOT
+from tests.debian_packages import PackagesMissing
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 
@@ -26,7 +27,7 @@ def test_speed_under_load(
 ) -> None:
     try:
         clients = load_client(ROOT / "build" / "load-client")
-    except LoadClientMissing:
+    except PackagesMissing:
         pytest.skip(MISSING)
     photos, at_best = small_photos(), AtBest(measured.folder)
     seconds = max(2, SECONDS // asked.rounds)

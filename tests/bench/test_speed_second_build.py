@@ -51,7 +51,7 @@ def test_second_build_with_one_percent_new_photos(
     second: list[Mapping[str, float]] = []
     alone: list[float] = []
     with plain_loop.processes(CORES, network, tensor) as pool:
-        plain_loop.embed_files(pool, new)
+        plain_loop.embed_files(pool, photos[: CORES * plain_loop.BATCH])
         for number in range(min(asked.rounds, ROUNDS)):
             store, fresh = tmp_path / f"second-{number}", tmp_path / f"full-{number}"
             shutil.copytree(tmp_path / "first", store)

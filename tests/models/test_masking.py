@@ -17,6 +17,7 @@ WITH_SECRETS = [
     f"s3://bucket/photos?{SIGNED}",
     f"https://bucket.s3.eu-west-3.amazonaws.com/photos?a=1&{SIGNED}",
     f"ftp://user:{PASSWORD}@host/photos",
+    f"hdfs://user:a/{PASSWORD}@host/photos",
 ]
 PLAIN = [
     "/photos/a@b?c",
@@ -24,6 +25,7 @@ PLAIN = [
     "file:///photos/a%3Fb",
     "s3://bucket/a@b:c/d",
     "hdfs://host:8020/a@b",
+    "hdfs://[::1]/a@b",
     "abfss://container@account.example/a",
 ]
 
@@ -51,9 +53,14 @@ def test_an_address_without_one_is_not(address: str) -> None:
 
 @pytest.mark.parametrize(
     "endpoint",
-    [f"http://user:{PASSWORD}@127.0.0.1:9000", "https://user@s3.example", f"https://s3.example/?{SIGNED}",
-     "https://s3.example#token"],
-)  # fmt: skip
+    [
+        f"http://user:{PASSWORD}@127.0.0.1:9000",
+        f"http://user:a/{PASSWORD}@127.0.0.1",
+        "https://user@s3.example",
+        f"https://s3.example/?{SIGNED}",
+        "https://s3.example#token",
+    ],
+)
 def test_an_s3_endpoint_is_a_server_and_nothing_more(endpoint: str) -> None:
     for take in (refuse_more_than_a_server, S3Options, lambda url: Aws.open("eu-west-3", endpoint_url=url)):
         with pytest.raises(LocationInvalid, match="credentials by the AWS") as refused:

@@ -166,11 +166,10 @@ def test_photos_that_are_decoded_at_the_same_time_share_what_may_be_taken() -> N
         with memory.hold(60, 100):
             entered.set()
 
-    with memory.hold(60, 100):
+    with memory.hold(60, 100), memory.hold(40, 100):
         thread = threading.Thread(target=second)
         thread.start()
-        with memory.hold(40, 100):
-            assert not entered.wait(0.05)
+        assert not entered.wait(0.05)
     assert entered.wait(10)
     thread.join()
     with memory.hold(500, 100):
@@ -187,3 +186,28 @@ def test_fill_bytes_before_a_segment_are_passed_over_however_many() -> None:
 def test_every_kind_of_error_comes_back_as_itself() -> None:
     raised = {error.code for error in PhotoError.__subclasses__()} - {"unreadable"}
     assert set(photo_apart._RAISED) == raised
+
+
+def test_small_photos_that_keep_coming_do_not_pass_a_large_one_that_waits() -> None:
+    memory, order = photo._Memory(), []
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(needed: int, name: str) -> None:
+        with memory.hold(needed, 100):
+            order.append(name)
+            if name == "first":
+                inside.set()
+                assert leave.wait(30)
+
+    threads = [
+        threading.Thread(target=hold, args=one) for one in ((60, "first"), (90, "large"), (30, "small"))
+    ]
+    for thread in threads:
+        thread.start()
+        assert inside.wait(30)
+        # Until it waits, or has passed.
+        thread.join(0.2)
+    leave.set()
+    for thread in threads:
+        thread.join(30)
+    assert order == ["first", "large", "small"]

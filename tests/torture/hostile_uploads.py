@@ -127,7 +127,7 @@ def slow_upload(number: int) -> Hostile:
     return Hostile(number, "slow sender", name, spoken)
 
 
-def send_all(port: int, uploads: int, slow: int, megapixels: int, first: int = 0) -> Outcomes:
+def send_all(port: int, uploads: int, slow: int, megapixels: int) -> Outcomes:
     """Send so many uploads, some at the same time, and beside them so many slow ones."""
     outcomes = Outcomes()
     # Encoded here, once: the encoders keep things in common that threads must not change at the same time.
@@ -142,10 +142,10 @@ def send_all(port: int, uploads: int, slow: int, megapixels: int, first: int = 0
             outcomes.add_failure(hostile, error)
 
     with ThreadPoolExecutor(_AT_ONCE) as senders, ThreadPoolExecutor(_SLOW_AT_ONCE) as slow_senders:
-        for number in range(first, first + slow):
+        for number in range(slow):
             slow_senders.submit(send, slow_upload, number)
         make = partial(hostile_upload, megapixels=megapixels)
-        for number in range(first, first + uploads):
+        for number in range(uploads):
             senders.submit(send, make, number)
     return outcomes
 

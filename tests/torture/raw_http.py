@@ -89,10 +89,11 @@ def speak(port: int, spoken: Spoken) -> Reply:
         if spoken.hangs_up:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return Reply()
-        return _read(connection)
+        return read_reply(connection)
 
 
-def _read(connection: socket.socket) -> Reply:
+def read_reply(connection: socket.socket) -> Reply:
+    """Read the first answer that is not a provisional one."""
     with connection.makefile("rb") as file:
         try:
             reply = _next(file)
@@ -113,4 +114,6 @@ def _next(file: BinaryIO) -> Reply:
         headers[name.strip().lower()] = value.strip()
     status = int(line[1])
     length = 0 if status < 200 else int(headers.get("content-length", "-1"))
-    return Reply(status, headers, file.read(length))
+    body = file.read(length)
+    # An answer that breaks off is none.
+    return Reply(status, headers, body) if length in (-1, len(body)) else Reply()
