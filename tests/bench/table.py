@@ -48,11 +48,8 @@ def show(
 
 def when_and_where(packages: Sequence[str] = ()) -> str:
     """Say when this runs, on which machine, how busy that is, and with which versions."""
-    cores = len(os.sched_getaffinity(0))
-    versions = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)]
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    machine = f"{_processor()}, {cores} cores, load {os.getloadavg()[0]:.1f}"
-    return f"{now}; {machine}{_commit()}\n{', '.join(versions)}"
+    return f"{now}; {_machine()}, load {os.getloadavg()[0]:.1f}{_commit()}\n{_versions(packages)}"
 
 
 @dataclass(frozen=True)
@@ -72,9 +69,7 @@ class Run:
     @classmethod
     def now(cls, packages: Sequence[str] = ()) -> "Run":
         """Describe this moment, on this machine."""
-        cores = len(os.sched_getaffinity(0))
-        versions = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)]
-        where = f"{_processor()}, {cores} cores{_commit()}; {', '.join(versions)}"
+        where = f"{_machine()}{_commit()}; {_versions(packages)}"
         return cls(time.time(), round(os.getloadavg()[0], 1), where)
 
 
@@ -107,6 +102,16 @@ def _line(cells: Sequence[str], widths: Sequence[int], left: Collection[int]) ->
         for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return "  ".join(padded).rstrip()
+
+
+def _machine() -> str:
+    return f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
+
+
+def _versions(packages: Sequence[str]) -> str:
+    return ", ".join(
+        [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)]
+    )
 
 
 def _processor() -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from batch.synthetic import FRUIT_IDS, render
-from examples.local_server import local_server
 from tests.bench.client import Client
 from tests.bench.table import percentile
 from tests.torture.counts import Counted
 from tests.torture.hostile_uploads import GoodClient, Outcomes, send_all
 from tests.torture.raw_http import read_reply
+from tests.torture.running_server import running_server
 from tests.torture.watched_workers import WatchedWorkers
 
 MOST_RESIDENT_BYTES = 400_000_000
@@ -27,10 +27,10 @@ def drill(
 ) -> tuple[Outcomes, GoodClient, WatchedWorkers]:
     """Send hostile uploads to a real server while somebody else asks about fruit."""
     log = folder / "server.log"
-    with local_server(SETTINGS, log) as base:
-        good = GoodClient(base, recognised(base))
-        with WatchedWorkers() as workers, good:
-            outcomes = send_all(int(base.rpartition(":")[2]), uploads, slow, megapixels)
+    with running_server(SETTINGS, log) as server:
+        good = GoodClient(server.base, recognised(server.base))
+        with WatchedWorkers(server.master) as workers, good:
+            outcomes = send_all(int(server.base.rpartition(":")[2]), uploads, slow, megapixels)
     print(f"\nhow they were answered: {dict(outcomes.answers.most_common())}")
     print(
         f"most MB in a worker {workers.peak_bytes / 1e6:.0f}, apart {workers.peak_apart_bytes / 1e6:.0f}; "

@@ -10,7 +10,10 @@ _EVERY_S = 0.05
 
 
 class WatchedWorkers:
-    """Samples the resident memory of every worker of the one server that this test runs.
+    """Samples the resident memory of every worker of a server.
+
+    Args:
+        server: gunicorn's master process.
 
     Attributes:
         before, after: ids of the workers at the start and at the end.
@@ -18,10 +21,8 @@ class WatchedWorkers:
         peak_apart_bytes: the most that a process which a worker started held.
     """
 
-    def __init__(self) -> None:
-        servers = [one for one in psutil.Process().children() if "gunicorn" in " ".join(one.cmdline())]
-        assert len(servers) == 1
-        self._server = servers[0]
+    def __init__(self, server: psutil.Process) -> None:
+        self._server = server
         self.before = self.after = self.now()
         self.peak_bytes = self.peak_apart_bytes = 0
         self._ended = threading.Event()
