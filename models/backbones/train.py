@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         help="layer before which all layers keep their weights, e.g. block_3_expand",
     )
     parser.add_argument(
+        "--teachers",
+        default="",
+        metavar="FILE.npz,FILE.npz",
+        help="weights of earlier trainings whose joint answer the network learns beside the labels",
+    )
+    parser.add_argument(
         "--leave-out",
         default="",
         metavar="FRUIT,FRUIT",

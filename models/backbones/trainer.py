@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 _LABEL_SMOOTHING = 0.05
 _AVERAGE_DECAY = 0.998
 _WARMUP_STEPS = 200
+_TAUGHT_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Recipe:
     batch_size: int
     learning_rate: float
     freeze_before: str
+    teachers: str
     leave_out: str
     photos_share: float
     seed: int
@@ -104,12 +106,13 @@ class Trainer:
             self.network.input, self.linear(keras.layers.Dropout(0.2)(self.network.output))
         )
         self._start_head()
+        self.teachers = [self._teacher(path) for path in recipe.teachers.split(",") if path]
         self.average = [tf.Variable(weight) for weight in self.model.weights]
         self.steps_per_epoch = recipe.photos_per_epoch // recipe.batch_size
         self.optimizer = keras.optimizers.AdamW(self._schedule(), weight_decay=0.01, global_clipnorm=1.0)
         self.optimizer.build(self.model.trainable_variables)
         self.generator = tf.random.Generator.from_seed(recipe.seed)
-        self._step = tf.function(self._one_step)
+        self.step = tf.function(self._one_step)
 
     def run(self) -> None:
         """Train to the last epoch, going on from a checkpoint if one is there."""
@@ -166,6 +169,24 @@ class Trainer:
             self.linear.set_weights([head.kernel, head.bias])
             _log.info("going on with the classifier of %s", start)
 
+    def _teacher(self, path: str) -> keras.Model:
+        """The network and classifier of an earlier training: from photos to scores, float32 (n, classes)."""
+        if not Path(path).is_file() or (head := networks.load_head(Path(path))) is None:
+            raise FruitsError(
+                f"--teachers takes files weights.npz that trainings wrote, with commas between, got {path!r}."
+            )
+        if head.classes != self.classes.names:
+            raise FruitsError(
+                f"{path} tells {len(head.classes)} classes apart, which are not the "
+                f"{len(self.classes.names)} of these photographs; take a teacher trained on the same folders."
+            )
+        network = networks.mobilenet_v2(self.recipe.input_size)
+        networks.load_weights(network, Path(path))
+        linear = keras.layers.Dense(len(head.classes), dtype="float32")
+        teacher = keras.Model(network.input, linear(network.output))
+        linear.set_weights([head.kernel, head.bias])
+        return teacher
+
     def _freeze(self) -> None:
         """Keep the layers before the named one as they are: edges and colours carry over from ImageNet, at
         half the cost.
@@ -197,7 +218,7 @@ class Trainer:
         losses, started = [], time.perf_counter()
         for step, pixels in enumerate(self.photos.batches(drawn, self.recipe.batch_size)):
             rows = drawn[step * self.recipe.batch_size :][: len(pixels)]
-            losses.append(self._step(pixels, np.stack([allowed[self.photos.labels[row]] for row in rows])))
+            losses.append(self.step(pixels, np.stack([allowed[self.photos.labels[row]] for row in rows])))
             if step % 50 == 49:
                 rate = (step + 1) * self.recipe.batch_size / (time.perf_counter() - started)
                 recent = float(np.mean([float(loss) for loss in losses[-50:]]))
@@ -220,7 +241,11 @@ class Trainer:
             log_p = tf.nn.log_softmax(self.model(photos, training=True))
             own = (1 - share) * _surprise(log_p, allowed) + share * _surprise(log_p, patch_allowed)
             smooth = -tf.reduce_mean(log_p, axis=1)
-            loss = tf.reduce_mean((1 - _LABEL_SMOOTHING) * own + _LABEL_SMOOTHING * smooth)
+            loss = (1 - _LABEL_SMOOTHING) * own + _LABEL_SMOOTHING * smooth
+            if self.teachers:
+                taught = -tf.reduce_sum(self.taught(photos) * log_p, axis=1)
+                loss = (1 - _TAUGHT_SHARE) * loss + _TAUGHT_SHARE * taught
+            loss = tf.reduce_mean(loss)
         gradients = tape.gradient(loss, self.model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
         seen = tf.cast(self.optimizer.iterations, tf.float32)
@@ -228,6 +253,13 @@ class Trainer:
         for average, weight in zip(self.average, self.model.weights, strict=True):
             average.assign(keep * average + (1 - keep) * tf.cast(weight.value, tf.float32))
         return loss
+
+    def taught(self, photos: tf.Tensor) -> tf.Tensor:
+        """What the teachers, their answers multiplied, see in the very photos that the network is shown
+        (Beyer et al. 2022, arXiv:2106.05237): float32 (n, classes) that sum to 1.
+        """
+        scores = [tf.nn.log_softmax(teacher(photos, training=False)) for teacher in self.teachers]
+        return tf.stop_gradient(tf.nn.softmax(tf.add_n(scores) / len(scores)))
 
     def _swap(self) -> None:
         """Exchange the weights with their averages."""

@@ -7,11 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from PIL import Image
+from scipy.special import softmax
 
 from models.backbones import dataset
 from models.backbones.train import main
-from models.backbones.trainer import Classes
+from models.backbones.trainer import Classes, Recipe, Trainer
 from models.errors import CorpusError, SettingsError
 from models.records import NOT_FRUIT, Label
 
@@ -111,6 +113,57 @@ def test_the_next_stage_goes_on_with_weights_and_classifier(
     assert "going on with the classifier" in caplog.text
     first, second = rows_of(stage / "log.csv"), rows_of(tmp_path / "two" / "log.csv")
     assert float(second[0]["loss"]) < float(first[0]["loss"])
+
+
+def trainer(photos: Path, out: Path, teachers: str) -> Trainer:
+    recipe = Recipe(
+        photos=str(photos),
+        init="none",
+        input_size=32,
+        epochs=10,
+        photos_per_epoch=160,
+        batch_size=16,
+        learning_rate=2e-3,
+        freeze_before="",
+        teachers=teachers,
+        leave_out="",
+        photos_share=1.0,
+        seed=3,
+    )
+    return Trainer(recipe, dataset.load(photos, 32, out / "cache"), out)
+
+
+def test_a_student_learns_the_joint_answer_of_its_teachers(stage: Path, photos: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert train(photos, other, "--epochs", "1", "--seed", "2") == 0
+    taught = trainer(photos, tmp_path, f"{stage / 'weights.npz'},{other / 'weights.npz'}")
+    alone = trainer(photos, tmp_path, "")
+    shown = np.random.default_rng(4).uniform(0, 255, (5, 32, 32, 3)).astype(np.float32)
+    first, second = (softmax(teacher(shown).numpy(), axis=1) for teacher in taught.teachers)
+    product = np.sqrt(first * second)
+    before = taught.taught(shown).numpy()
+
+    wrong = np.eye(len(taught.classes.labels), dtype=np.float32)[np.zeros(16, int)]
+    pixels = taught.photos.pixels[taught.training[:16]]
+    losses = [[float(student.step(pixels, wrong)) for _ in range(60)] for student in (taught, alone)]
+
+    assert np.abs(first - second).max() > 0.01
+    assert_allclose(before, product / product.sum(1, keepdims=True), atol=1e-5)
+    assert_allclose(taught.taught(shown).numpy(), before, atol=1e-6)
+    said = [
+        softmax(student.model(pixels[..., :3]).numpy(), axis=1)[:, 0].mean() for student in (taught, alone)
+    ]
+    assert said[0] < 0.7 < said[1], losses
+
+
+def test_a_teacher_of_other_classes_is_refused(
+    stage: Path, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    teacher = str(stage / "weights.npz")
+    assert train(photos, tmp_path / "less", "--leave-out", "lime", "--teachers", teacher) == 1
+    assert "tells 4 classes apart, which are not the 3" in caplog.text
+    assert train(photos, tmp_path / "lost", "--teachers", "nowhere.npz") == 1
+    assert "nowhere.npz" in caplog.text
 
 
 def test_a_missing_start_fails_with_a_reason(
