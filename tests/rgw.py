@@ -5,19 +5,21 @@ moto proves no atomicity; this does. It starts in seconds and keeps its objects 
 
 import http.client
 import os
+import random
 import shutil
 import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.rgw_packages import PROGRAMS
 
 CREDENTIAL = "test"
-_START_TIMEOUT_S = 120
+_STARTS = 3
+_START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 15
 _LOG_CHARACTERS = 2000
 
@@ -30,6 +32,8 @@ class CephFailed(Exception):
 def running_rgw(ceph: Path, folder: Path) -> Iterator[str]:
     """Run a cluster of its own and give the address of its S3 gateway; key and secret are both `test`.
 
+    A port that was free a moment ago may be another program's by now, so a start that fails is made again.
+
     Args:
         ceph: what `fetch_ceph` gave.
         folder: empty; for the cluster's files.
@@ -37,20 +41,33 @@ def running_rgw(ceph: Path, folder: Path) -> Iterator[str]:
     Raises:
         CephFailed: it did not start.
     """
+    with ExitStack() as running:
+        for start in range(1, _STARTS + 1):
+            attempt = folder / f"start-{start}"
+            attempt.mkdir()
+            try:
+                address = running.enter_context(_started(ceph, attempt))
+                break
+            except CephFailed:
+                if start == _STARTS:
+                    raise
+        yield address
+
+
+@contextmanager
+def _started(ceph: Path, folder: Path) -> Iterator[str]:
     cluster = _Cluster(ceph, folder)
     with ExitStack() as running:
         cluster.prepare()
         running.enter_context(cluster.daemon("ceph-mon", "-i", "a"))
-        cluster.run("ceph-osd", "-i", "0", "--mkfs")
+        cluster.run("ceph-osd", "-i", "0", "--mkfs", "--no-mon-config")
         running.enter_context(cluster.daemon("ceph-osd", "-i", "0"))
         key = ["--access-key", CREDENTIAL, "--secret-key", CREDENTIAL]
         cluster.run("radosgw-admin", "user", "create", "--uid=test", "--display-name=test", *key)
-        port = _free_port()
+        port = free_port()
         front = f"beast endpoint=127.0.0.1:{port}"
-        gateway = running.enter_context(
-            cluster.daemon("radosgw", "-n", "client.rgw", "--rgw-frontends", front)
-        )
-        cluster.wait_until_it_answers(gateway, port)
+        running.enter_context(cluster.daemon("radosgw", "-n", "client.rgw", "--rgw-frontends", front))
+        cluster.wait_until_it_answers(port)
         yield f"http://127.0.0.1:{port}"
 
 
@@ -58,7 +75,8 @@ class _Cluster:
     def __init__(self, ceph: Path, folder: Path) -> None:
         self._folder = folder
         self._fsid = str(uuid.uuid4())
-        self._monitor = f"v2:127.0.0.1:{_free_port()},v1:127.0.0.1:{_free_port()}"
+        self._monitor = f"v2:127.0.0.1:{free_port()},v1:127.0.0.1:{free_port()}"
+        self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         libraries = ceph / "usr/lib/x86_64-linux-gnu"
         self._configuration = _CONFIGURATION.format(
             fsid=self._fsid, monitor=self._monitor, folder=folder, libraries=libraries
@@ -84,21 +102,25 @@ class _Cluster:
         self.run("ceph-mon", "-i", "a", "--mkfs", "--monmap", monitors, "--osdmap", osds)
 
     def run(self, program: str, *arguments: str) -> None:
-        """Run one of Ceph's programs to its end."""
-        try:
-            done = subprocess.run(
-                [self._programs[program], *arguments],
+        """Run one of Ceph's programs to its end; a dead daemon, which it would wait for, ends it."""
+        command = [self._programs[program], *arguments]
+        said = self._folder / f"{program}.said"
+        with (
+            said.open("wb") as output,
+            subprocess.Popen(
+                command,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=output,
                 stderr=subprocess.STDOUT,
-                text=True,
-                timeout=_START_TIMEOUT_S,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise CephFailed(f"{program} did not end in {_START_TIMEOUT_S} s: {error.output}") from error
-        if done.returncode:
-            raise CephFailed(f"{program} failed: {done.stdout[-_LOG_CHARACTERS:]}")
+            ) as process,
+        ):
+            try:
+                self._until(lambda: process.poll() is not None, program)
+            finally:
+                process.kill()
+        if process.returncode:
+            raise CephFailed(f"{program} failed: {_end_of(said)}")
 
     @contextmanager
     def daemon(self, program: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -112,6 +134,7 @@ class _Cluster:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        self._daemons[program] = process
         try:
             yield process
         finally:
@@ -122,27 +145,48 @@ class _Cluster:
                 process.kill()
                 process.wait()
 
-    def wait_until_it_answers(self, gateway: subprocess.Popen[bytes], port: int) -> None:
+    def wait_until_it_answers(self, port: int) -> None:
         """Wait for the gateway's first answer."""
+        self._until(lambda: _answers(port), "radosgw")
+
+    def _until(self, done: Callable[[], bool], program: str) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while gateway.poll() is None and time.monotonic() < deadline:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        while not done():
+            for name, daemon in self._daemons.items():
+                if daemon.poll() is not None:
+                    raise CephFailed(f"{name} ended: {_end_of(self._folder / f'{name}.out')}")
+            if time.monotonic() > deadline:
+                logs = [f"{name}: {_end_of(self._folder / f'{name}.out')}" for name in self._daemons]
+                raise CephFailed("\n".join([f"{program} is not ready after {_START_TIMEOUT_S} s", *logs]))
+            time.sleep(0.05)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        return True
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-_LOG_CHARACTERS:]
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on, below those that the system hands to outgoing connections."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe:
             try:
-                connection.request("GET", "/")
-                connection.getresponse().read()
-                return
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.1)
-            finally:
-                connection.close()
-        said = (self._folder / "radosgw.out").read_text(errors="replace")
-        raise CephFailed(f"radosgw does not answer: {said[-_LOG_CHARACTERS:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise CephFailed("none of 100 ports between 20000 and 32000 is free")
 
 
 # No keys between daemons of one machine, no background work that a short life does without, one replica.
