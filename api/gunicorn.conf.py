@@ -11,7 +11,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from api.metrics_server import MetricsEndpoint
-from api.native_memory import return_large_blocks
+from api.native_memory import keep_little_freed_memory
 from api.settings import Settings
 from api.worker import fruits_worker
 from models.errors import SettingsError
@@ -57,7 +57,7 @@ logconfig_dict = {
 
 def on_starting(server: Any) -> None:
     """Open Prometheus' port and set how memory is freed, before the first worker is forked."""
-    return_large_blocks()
+    keep_little_freed_memory()
     server.metrics_endpoint = None
     if _settings.metrics_address:
         try:

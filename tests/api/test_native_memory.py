@@ -15,9 +15,9 @@ from api.native_memory import give_back_freed_memory
 ROOT = Path(__file__).resolve().parents[2]
 HOARDED = """
 import ctypes, sys, threading, psutil
-from api.native_memory import return_large_blocks
+from api.native_memory import keep_little_freed_memory
 if sys.argv[1] == "set":
-    assert return_large_blocks()
+    assert keep_little_freed_memory()
 malloc, free = ctypes.CDLL(None).malloc, ctypes.CDLL(None).free
 malloc.restype, free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 def use():
@@ -33,6 +33,36 @@ before = psutil.Process().memory_info().rss
 use()
 print(psutil.Process().memory_info().rss - before)
 """
+POOLS = """
+import ctypes, sys, threading
+from api.native_memory import keep_little_freed_memory
+if sys.argv[1] == "set":
+    assert keep_little_freed_memory()
+library = ctypes.CDLL(None)
+library.malloc_info.argtypes = [ctypes.c_int, ctypes.c_void_p]
+together = threading.Barrier(10)
+def use():
+    together.wait()
+    bytearray(5_000)
+    together.wait()
+threads = [threading.Thread(target=use) for _ in range(10)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+library.malloc_info(0, ctypes.c_void_p.in_dll(library, "stdout"))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+def test_many_threads_share_two_pools() -> None:
+    pools = {}
+    for way in ("unset", "set"):
+        command = [sys.executable, "-c", POOLS, way]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        pools[way] = done.stdout.count("<heap nr=")
+    assert pools["unset"] > 2
+    assert pools["set"] == 2
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
