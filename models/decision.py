@@ -166,14 +166,32 @@ class Decision:
         """Column of the fruit of each variety: int64 (varieties,)."""
         return np.array([self.fruits.index(variety.split("/")[0]) for variety in self.varieties], np.int64)
 
+    @cached_property
+    def varieties_of(self) -> Mapping[str, tuple[int, ...]]:
+        """Columns of the varieties of each fruit that has any."""
+        columns: dict[str, tuple[int, ...]] = {}
+        for column, owner in enumerate(self._owners.tolist()):
+            fruit = self.fruits[owner]
+            columns[fruit] = (*columns.get(fruit, ()), column)
+        return columns
+
+    @cached_property
+    def _runs(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where the varieties of each fruit start, and how many there are."""
+        starts = np.flatnonzero(np.diff(self._owners, prepend=-1))
+        return starts, np.diff(starts, append=len(self._owners))
+
     def within_fruit(self, vectors: Floats) -> Floats:
         """P(variety | its fruit): float32 (n, varieties)."""
         logits = (vectors @ self.variety_weights.T + self.variety_bias) / self.variety_temperature
-        within = np.empty_like(logits)
-        for owner in np.unique(self._owners):
-            own = self._owners == owner
-            within[:, own] = softmax(logits[:, own])
-        return within.astype(np.float32)
+        if not self.varieties:
+            return logits.astype(np.float32)
+        # Sorted, the varieties of a fruit stand side by side.
+        starts, counts = self._runs
+        largest = np.maximum.reduceat(logits, starts, axis=1).repeat(counts, axis=1)
+        powers = np.exp(logits - largest)
+        sums = np.add.reduceat(powers, starts, axis=1).repeat(counts, axis=1)
+        return (powers / sums).astype(np.float32)
 
     def to_npz(self) -> bytes:
         """Serialise without pickle; the same decision gives the same bytes."""
@@ -215,6 +233,8 @@ class Decision:
             raise BundleCorrupt("decision.npz: the head's shape does not match the fruits.")
         if decision.vote_weights.shape != (len(decision.fruits),):
             raise BundleCorrupt("decision.npz: the votes' weights do not match the fruits.")
+        if list(decision.varieties) != sorted(decision.varieties):
+            raise BundleCorrupt("decision.npz: the varieties are not sorted.")
         if decision.variety_weights.shape != (len(decision.varieties), d_pca):
             raise BundleCorrupt("decision.npz: the varieties' shape does not match their names.")
         return decision

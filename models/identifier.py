@@ -210,37 +210,34 @@ class Identifier:
         top: int,
     ) -> tuple[FruitScore, ...]:
         scores = judgement.fruits[0]
-        best = np.argsort(-scores, kind="stable")[:top]
+        order = np.argsort(-similarities, kind="stable")
+        similarities, rows = similarities[order], rows[order]
+        fruits = self._row_fruits[rows]
         return tuple(
             FruitScore(
                 self.decision.fruits[column],
                 float(scores[column]),
                 self._varieties(judgement, self.decision.fruits[column]),
-                self._similar(int(column), similarities, rows),
+                self._similar(similarities[fruits == column].tolist(), rows[fruits == column].tolist()),
             )
-            for column in best
+            for column in np.argsort(-scores, kind="stable")[:top].tolist()
         )
 
     def _varieties(self, judgement: Judgement, fruit: str) -> tuple[VarietyScore, ...]:
         own = [
-            VarietyScore(variety, float(judgement.varieties[0, column]))
-            for column, variety in enumerate(self.decision.varieties)
-            if variety.startswith(f"{fruit}/")
+            VarietyScore(self.decision.varieties[column], float(judgement.varieties[0, column]))
+            for column in self.decision.varieties_of.get(fruit, ())
         ]
         return tuple(sorted(own, key=lambda variety: -variety.score))
 
-    def _similar(
-        self, fruit: int, similarities: npt.NDArray[np.float32], rows: npt.NDArray[np.int64]
-    ) -> tuple[Similar, ...]:
-        order = np.argsort(-similarities, kind="stable")
-        own = [position for position in order if self._row_fruits[rows[position]] == fruit]
+    def _similar(self, similarities: list[float], rows: list[int]) -> tuple[Similar, ...]:
+        """Show the first of a fruit's neighbours, each once: several photos of a request may share one."""
         shown: dict[int, Similar] = {}
-        for position in own:
-            row = int(rows[position])
-            shown.setdefault(
-                row, Similar(self._rows.images[row], float(similarities[position]), self._rows.credits[row])
-            )
-        return tuple(shown.values())[:_SIMILAR_SHOWN]
+        for similarity, row in zip(similarities, rows, strict=True):
+            if len(shown) == _SIMILAR_SHOWN:
+                break
+            shown.setdefault(row, Similar(self._rows.images[row], similarity, self._rows.credits[row]))
+        return tuple(shown.values())
 
 
 def _report(one: photo.Photo, answer: Answer) -> PhotoReport:

@@ -4,6 +4,7 @@ import io
 import math
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -52,12 +53,15 @@ class Projection:
         if embeddings.ndim != 2 or embeddings.shape[1] != self.d_cnn:
             raise ValueError(f"Expected embeddings (n, {self.d_cnn}), got {embeddings.shape}.")
         centred = embeddings.astype(np.float64) - self.mean
-        components = self.components.astype(np.float64)
         projected = np.empty((len(centred), self.d_pca))
         for row, embedding in enumerate(centred):  # one product a row: a batch may be summed in another order
-            projected[row] = components @ embedding
+            projected[row] = self._exact_components @ embedding
         lengths = np.linalg.norm(projected, axis=1, keepdims=True)
         return (projected / np.maximum(lengths, 1e-12)).astype(np.float32)
+
+    @cached_property
+    def _exact_components(self) -> npt.NDArray[np.float64]:
+        return self.components.astype(np.float64)
 
     def to_npz(self) -> bytes:
         """Serialise without pickle."""

@@ -112,6 +112,31 @@ def test_scores_sum_to_the_probability_of_a_fruit_and_varieties_to_their_fruits(
     np.testing.assert_allclose(judgement.varieties.sum(1), judgement.fruits[:, 0], atol=1e-6)
 
 
+def test_each_fruits_varieties_share_it_among_themselves() -> None:
+    names = ("apple/green", "apple/red", "cherry/sour", "lemon-x/a", "lemon-x/b", "lemon-x/c", "lemon/a")
+    chance = np.random.default_rng(5)
+    own = decision(
+        fruits=("apple", "cherry", "lemon", "lemon-x"),
+        varieties=names,
+        variety_weights=chance.normal(size=(7, 4)).astype(np.float32),
+        variety_bias=chance.normal(size=7).astype(np.float32),
+        variety_temperature=0.7,
+    )
+    vectors = inputs(5)[1]
+    within = own.within_fruit(vectors)
+
+    logits = (vectors @ own.variety_weights.T + own.variety_bias) / 0.7
+    for columns in ([0, 1], [2], [3, 4, 5], [6]):
+        np.testing.assert_allclose(within[:, columns], softmax(logits[:, columns]), rtol=1e-5)
+    assert own.varieties_of == {"apple": (0, 1), "cherry": (2,), "lemon-x": (3, 4, 5), "lemon": (6,)}
+
+
+def test_varieties_out_of_order_are_refused() -> None:
+    wrong = decision(varieties=("apple/red", "apple/green"))
+    with pytest.raises(BundleCorrupt, match="not sorted"):
+        Decision.from_npz(wrong.to_npz())
+
+
 def test_without_a_gate_everything_is_a_fruit() -> None:
     _, vectors, similarities, rows = inputs(5)
     judgement = decision(gate=None).judge(None, vectors, similarities, rows)
