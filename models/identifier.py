@@ -163,14 +163,15 @@ class Identifier:
         """
         clock = [time.perf_counter()]
         decoded = [self._decode(position, data, limits) for position, data in enumerate(photos)]
-        framed = np.stack([photo.fit(one.pixels, self.input_size) for one in decoded])
+        sizes = (self.input_size, photo_quality.SIDE_PX)
+        framed, small = zip(*(photo.fit_each(one.pixels, sizes) for one in decoded), strict=True)
         clock.append(time.perf_counter())
-        embeddings = self.embed(framed)
+        embeddings = self.embed(np.stack(framed))
         clock.append(time.perf_counter())
         judgement, similarities, rows = self.judge(embeddings)
         families = self.catalogue.families
         alone = [self.decision.answer(judgement, families, row) for row in range(len(photos))]
-        reports = [_report(one, answer) for one, answer in zip(decoded, alone, strict=True)]
+        reports = [_report(*one) for one in zip(decoded, small, alone, strict=True)]
         usable = [row for row, report in enumerate(reports) if report.usable]
         # Photos that show nothing have no say beside others; alone they decide, so that something is scored.
         heard = usable or list(range(len(photos)))
@@ -240,9 +241,9 @@ class Identifier:
         return tuple(shown.values())
 
 
-def _report(one: photo.Photo, answer: Answer) -> PhotoReport:
-    """Say whether a photo is usable, given what is answered to it alone."""
-    measures = photo_quality.measure(photo.fit(one.pixels, photo_quality.SIDE_PX), one.width, one.height)
+def _report(one: photo.Photo, small: npt.NDArray[np.uint8], answer: Answer) -> PhotoReport:
+    """Say whether a photo is usable, given it in a small frame and what is answered to it alone."""
+    measures = photo_quality.measure(small, one.width, one.height)
     advice = photo_quality.advice(measures, named=answer.rank in (Rank.VARIETY, Rank.FRUIT))
     return PhotoReport(one.width, one.height, not advice, advice)
 

@@ -8,7 +8,7 @@ bytes are, only a `PhotoError` is raised.
 import io
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -202,11 +202,18 @@ def fit(pixels: np.ndarray, size: int) -> np.ndarray:
     Returns:
         uint8 (size, size, 3) RGB, read-only.
     """
+    return fit_each(pixels, (size,))[0]
+
+
+def fit_each(pixels: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
+    """Frame a picture in several sizes, each as `fit` does."""
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ValueError(f"Expected uint8 (h, w, 3), got {pixels.dtype} {pixels.shape}.")
     left, top, right, bottom = _centre(_trim_white_bars(pixels))
     image = Image.fromarray(np.ascontiguousarray(pixels[top:bottom, left:right]))
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
+    return [
+        np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)) for size in sizes
+    ]
 
 
 def _check_size(size: tuple[int, int], limits: PhotoLimits) -> None:

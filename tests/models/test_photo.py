@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from models.errors import NotAnImage, PhotoError, PhotoTooLarge, PhotoTooSmall, UndecodablePhoto
-from models.photo import Photo, PhotoLimits, decode, fit
+from models.photo import Photo, PhotoLimits, decode, fit, fit_each
 
 ORIENTATION, GPS = 0x0112, 0x8825
 TURN_AWAY = {
@@ -362,3 +362,11 @@ def test_fit_refuses_another_shape_or_type() -> None:
         fit(np.zeros((20, 20, 3), np.float32), 16)
     with pytest.raises(ValueError, match="uint8"):
         fit(np.zeros((20, 20), np.uint8), 16)
+
+
+def test_several_frames_of_a_picture_are_each_as_alone() -> None:
+    pixels = np.random.default_rng(6).integers(0, 256, (90, 200, 3), dtype=np.uint8)
+    framed = fit_each(pixels, (32, 96))
+    assert [frame.shape for frame in framed] == [(32, 32, 3), (96, 96, 3)]
+    for frame in framed:
+        np.testing.assert_array_equal(frame, fit(pixels, len(frame)))
