@@ -68,7 +68,7 @@ class Decision:
         vote_weights: float32 (fruits,), by which a vote for each fruit counts; more for one with few photos.
         temperature: the blend is raised to the power 1/temperature and normalised again.
         smoothing: share of the probability that is spread over all fruits.
-        varieties: variety ids, sorted; columns of `Judgement.varieties`.
+        varieties: variety ids, those of a fruit side by side; columns of `Judgement.varieties`.
         variety_weights, variety_bias: float32 (varieties, d_pca) and (varieties,).
         variety_temperature: divides the varieties' logits.
         gate: fruit or not; None when no negatives were ever seen: then everything counts as a fruit.
@@ -186,7 +186,6 @@ class Decision:
         logits = (vectors @ self.variety_weights.T + self.variety_bias) / self.variety_temperature
         if not self.varieties:
             return logits.astype(np.float32)
-        # Sorted, the varieties of a fruit stand side by side.
         starts, counts = self._runs
         largest = np.maximum.reduceat(logits, starts, axis=1).repeat(counts, axis=1)
         powers = np.exp(logits - largest)
@@ -233,8 +232,10 @@ class Decision:
             raise BundleCorrupt("decision.npz: the head's shape does not match the fruits.")
         if decision.vote_weights.shape != (len(decision.fruits),):
             raise BundleCorrupt("decision.npz: the votes' weights do not match the fruits.")
-        if list(decision.varieties) != sorted(decision.varieties):
-            raise BundleCorrupt("decision.npz: the varieties are not sorted.")
+        if not {variety.split("/")[0] for variety in decision.varieties} <= set(decision.fruits):
+            raise BundleCorrupt("decision.npz: a variety is of none of the fruits.")
+        if len(decision._runs[0]) != len(np.unique(decision._owners)):
+            raise BundleCorrupt("decision.npz: the varieties of a fruit do not stand side by side.")
         if decision.variety_weights.shape != (len(decision.varieties), d_pca):
             raise BundleCorrupt("decision.npz: the varieties' shape does not match their names.")
         return decision

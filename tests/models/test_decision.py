@@ -113,7 +113,7 @@ def test_scores_sum_to_the_probability_of_a_fruit_and_varieties_to_their_fruits(
 
 
 def test_each_fruits_varieties_share_it_among_themselves() -> None:
-    names = ("apple/green", "apple/red", "cherry/sour", "lemon-x/a", "lemon-x/b", "lemon-x/c", "lemon/a")
+    names = ("apple/green", "apple/red", "cherry/sour", "lemon/a", "lemon-x/a", "lemon-x/b", "lemon-x/c")
     chance = np.random.default_rng(5)
     own = decision(
         fruits=("apple", "cherry", "lemon", "lemon-x"),
@@ -126,14 +126,22 @@ def test_each_fruits_varieties_share_it_among_themselves() -> None:
     within = own.within_fruit(vectors)
 
     logits = (vectors @ own.variety_weights.T + own.variety_bias) / 0.7
-    for columns in ([0, 1], [2], [3, 4, 5], [6]):
+    for columns in ([0, 1], [2], [3], [4, 5, 6]):
         np.testing.assert_allclose(within[:, columns], softmax(logits[:, columns]), rtol=1e-5)
-    assert own.varieties_of == {"apple": (0, 1), "cherry": (2,), "lemon-x": (3, 4, 5), "lemon": (6,)}
+    assert own.varieties_of == {"apple": (0, 1), "cherry": (2,), "lemon": (3,), "lemon-x": (4, 5, 6)}
 
 
-def test_varieties_out_of_order_are_refused() -> None:
-    wrong = decision(varieties=("apple/red", "apple/green"))
-    with pytest.raises(BundleCorrupt, match="not sorted"):
+@pytest.mark.parametrize(
+    ("stray", "said"), [("pear/sour", "do not stand side by side"), ("quince/sour", "none of the fruits")]
+)
+def test_varieties_out_of_their_place_are_refused(stray: str, said: str) -> None:
+    chance = np.random.default_rng(5)
+    wrong = decision(
+        varieties=("apple/red", stray, "apple/green"),
+        variety_weights=chance.normal(size=(3, 4)).astype(np.float32),
+        variety_bias=np.zeros(3, np.float32),
+    )
+    with pytest.raises(BundleCorrupt, match=said):
         Decision.from_npz(wrong.to_npz())
 
 
