@@ -22,6 +22,8 @@ _STARTS = 3
 _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 15
 _LOG_CHARACTERS = 2000
+# How a daemon's log begins.
+_NAMES = {"ceph-mon": "mon", "ceph-osd": "osd", "radosgw": "client"}
 
 
 class CephFailed(Exception):
@@ -154,11 +156,16 @@ class _Cluster:
         while not done():
             for name, daemon in self._daemons.items():
                 if daemon.poll() is not None:
-                    raise CephFailed(f"{name} ended: {_end_of(self._folder / f'{name}.out')}")
+                    raise CephFailed(f"{name} ended: {self._said(name)}")
             if time.monotonic() > deadline:
-                logs = [f"{name}: {_end_of(self._folder / f'{name}.out')}" for name in self._daemons]
+                logs = [f"{name}: {self._said(name)}" for name in self._daemons]
                 raise CephFailed("\n".join([f"{program} is not ready after {_START_TIMEOUT_S} s", *logs]))
             time.sleep(0.05)
+
+    def _said(self, daemon: str) -> str:
+        """What a daemon wrote last, on its outputs and in its log."""
+        log = next(self._folder.glob(f"{_NAMES[daemon]}.*.log"), None)
+        return _end_of(self._folder / f"{daemon}.out") + (_end_of(log) if log else "")
 
 
 def _answers(port: int) -> bool:
@@ -190,6 +197,7 @@ def free_port() -> int:
 
 
 # No keys between daemons of one machine, no background work that a short life does without, one replica.
+# A monitor refuses a disk that is 95 % full, however large; what is left of it is enough for tests.
 # The gateway asks monitors for an encrypted connection unless told otherwise, which needs keys.
 _CONFIGURATION = """
 [global]
@@ -218,6 +226,8 @@ osd pool default size = 1
 osd pool default min size = 1
 osd pool default pg num = 4
 mon allow pool size one = true
+mon data avail warn = 0
+mon data avail crit = 0
 paxos propose interval = 0.05
 paxos min wait = 0.01
 rgw dynamic resharding = false
