@@ -144,7 +144,7 @@ class Decision:
             return Answer(Rank.UNKNOWN, None, 0.0)
         scores = judgement.fruits[photo]
         best = int(scores.argmax())
-        own = np.flatnonzero(self._owners == best).tolist()
+        own = self.varieties_of.get(self.fruits[best], ())
         if own and scores[best] >= self.thresholds.fruit:
             variety = max(own, key=lambda column: float(judgement.varieties[photo, column]))
             score = float(judgement.varieties[photo, variety])
@@ -169,11 +169,11 @@ class Decision:
     @cached_property
     def varieties_of(self) -> Mapping[str, tuple[int, ...]]:
         """Columns of the varieties of each fruit that has any."""
-        columns: dict[str, tuple[int, ...]] = {}
-        for column, owner in enumerate(self._owners.tolist()):
-            fruit = self.fruits[owner]
-            columns[fruit] = (*columns.get(fruit, ()), column)
-        return columns
+        starts, counts = self._runs
+        return {
+            self.fruits[self._owners[start]]: tuple(range(start, start + count))
+            for start, count in zip(starts.tolist(), counts.tolist(), strict=True)
+        }
 
     @cached_property
     def _runs(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -219,7 +219,7 @@ class Identifier:
                 self.decision.fruits[column],
                 float(scores[column]),
                 self._varieties(judgement, self.decision.fruits[column]),
-                self._similar(similarities[fruits == column].tolist(), rows[fruits == column].tolist()),
+                self._similar(similarities, rows, fruits == column),
             )
             for column in np.argsort(-scores, kind="stable")[:top].tolist()
         )
@@ -231,10 +231,15 @@ class Identifier:
         ]
         return tuple(sorted(own, key=lambda variety: -variety.score))
 
-    def _similar(self, similarities: list[float], rows: list[int]) -> tuple[Similar, ...]:
-        """Show the first of a fruit's neighbours, each once: several photos of a request may share one."""
+    def _similar(
+        self,
+        similarities: npt.NDArray[np.float32],
+        rows: npt.NDArray[np.int64],
+        own: npt.NDArray[np.bool_],
+    ) -> tuple[Similar, ...]:
+        """Show the first of a fruit's own neighbours, each once: photos of a request may share one."""
         shown: dict[int, Similar] = {}
-        for similarity, row in zip(similarities, rows, strict=True):
+        for similarity, row in zip(similarities[own].tolist(), rows[own].tolist(), strict=True):
             if len(shown) == _SIMILAR_SHOWN:
                 break
             shown.setdefault(row, Similar(self._rows.images[row], similarity, self._rows.credits[row]))

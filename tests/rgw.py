@@ -125,7 +125,7 @@ class _Cluster:
             raise CephFailed(f"{program} failed: {_end_of(said)}")
 
     @contextmanager
-    def daemon(self, program: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    def daemon(self, program: str, *arguments: str) -> Iterator[None]:
         """Run one of Ceph's daemons until the block ends, or this very process does."""
         tied = [setpriv, "--pdeathsig", "KILL"] if (setpriv := shutil.which("setpriv")) else []
         with (self._folder / f"{program}.out").open("wb") as output:
@@ -138,7 +138,7 @@ class _Cluster:
             )
         self._daemons[program] = process
         try:
-            yield process
+            yield
         finally:
             process.terminate()
             try:

@@ -13,11 +13,14 @@ import pytest
 from api.native_memory import give_back_freed_memory
 
 ROOT = Path(__file__).resolve().parents[2]
-HOARDED = """
-import ctypes, sys, threading, psutil
+SETTING = """
+import sys
 from api.native_memory import keep_little_freed_memory
 if sys.argv[1] == "set":
     assert keep_little_freed_memory()
+"""
+HOARDED = """
+import ctypes, psutil
 malloc, free = ctypes.CDLL(None).malloc, ctypes.CDLL(None).free
 malloc.restype, free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 def use():
@@ -34,10 +37,7 @@ use()
 print(psutil.Process().memory_info().rss - before)
 """
 POOLS = """
-import ctypes, sys, threading
-from api.native_memory import keep_little_freed_memory
-if sys.argv[1] == "set":
-    assert keep_little_freed_memory()
+import ctypes, threading
 library = ctypes.CDLL(None)
 library.malloc_info.argtypes = [ctypes.c_int, ctypes.c_void_p]
 together = threading.Barrier(10)
@@ -54,13 +54,16 @@ library.malloc_info(0, ctypes.c_void_p.in_dll(library, "stdout"))
 """
 
 
+def printed(script: str, way: str) -> str:
+    """Run a script in a process of its own, with the settings or without, and give what it prints."""
+    command = [sys.executable, "-c", SETTING + script, way]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 def test_many_threads_share_two_pools() -> None:
-    pools = {}
-    for way in ("unset", "set"):
-        command = [sys.executable, "-c", POOLS, way]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-        pools[way] = done.stdout.count("<heap nr=")
+    pools = {way: printed(POOLS, way).count("<heap nr=") for way in ("unset", "set")}
     assert pools["unset"] > 2
     assert pools["set"] == 2
 
@@ -84,10 +87,6 @@ def test_what_a_thread_has_freed_in_small_pieces_is_given_back() -> None:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 def test_large_blocks_go_back_to_the_system_when_they_are_freed() -> None:
-    kept = {}
-    for way in ("unset", "set"):
-        command = [sys.executable, "-c", HOARDED, way]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-        kept[way] = int(done.stdout)
+    kept = {way: int(printed(HOARDED, way)) for way in ("unset", "set")}
     assert kept["unset"] > 50_000_000
     assert kept["set"] < 10_000_000
