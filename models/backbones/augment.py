@@ -9,6 +9,8 @@ import tensorflow as tf
 
 _MIN_AREA, _MAX_AREA = 0.14, 1.5
 _MIXED_SHARE = 0.3
+_SET_BACK_SHARE = 0.25
+_SMALLEST_SIDE = 0.5
 
 
 def augment(rgba: tf.Tensor, size: int, generator: tf.random.Generator) -> tf.Tensor:
@@ -71,6 +73,38 @@ def mix(
     share = tf.where(patch_negative & ~negatives, 0.0, visible)
     share = tf.where(negatives & ~patch_negative & (visible > 0), 1.0, share)
     return photos, tf.roll(allowed, 1, axis=0), share
+
+
+def set_back(photos: tf.Tensor, generator: tf.random.Generator) -> tf.Tensor:
+    """Show some photos from farther away: at half to nine tenths of their side, somewhere in a frame of their
+    own colours, of another photo's, or of one plain colour.
+
+    Args:
+        photos: float32 (n, size, size, 3).
+        generator: where all chance comes from.
+    """
+    return _to_some(photos, _SET_BACK_SHARE, generator, lambda some: _in_a_wider_frame(some, generator))
+
+
+def _in_a_wider_frame(photos: tf.Tensor, generator: tf.random.Generator) -> tf.Tensor:
+    count, size = tf.shape(photos)[0], tf.shape(photos)[1]
+    whole = tf.cast(size, tf.float32)
+    side = generator.uniform([count], _SMALLEST_SIDE, 0.9)
+    left, top = (generator.uniform([count]) * (1 - side) * whole for _ in range(2))
+    none = tf.zeros([count])
+    shrunk = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.concat([photos, tf.ones_like(photos[..., :1])], axis=3),
+        transforms=tf.stack([1 / side, none, -left / side, none, 1 / side, -top / side, none, none], axis=1),
+        output_shape=[size, size],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+    ground = generator.uniform([count, 1, 1, 1], 0, 3, tf.int32)
+    coarse = tf.image.resize(tf.image.resize(photos, [8, 8], method="area"), [size, size], method="bicubic")
+    plain = generator.uniform([count, 1, 1, 3], 0.0, 255.0)
+    around = tf.where(ground == 0, coarse, tf.where(ground == 1, tf.roll(coarse, 1, axis=0), plain))
+    return tf.clip_by_value(shrunk[..., :3] + around * (1 - shrunk[..., 3:]), 0.0, 255.0)
 
 
 def _to_some(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from models.backbones import dataset, networks
-from models.backbones.augment import augment, mix, recolour
+from models.backbones.augment import augment, mix, recolour, set_back
 from models.errors import FruitsError
 from models.records import Label
 
@@ -237,8 +237,9 @@ class Trainer:
         photos = augment(rgba, self.recipe.input_size, self.generator)
         photos = recolour(photos, negatives, self.generator)
         photos, patch_allowed, share = mix(photos, allowed, negatives, self.generator)
+        farther = set_back(photos, self.generator)
         with tf.GradientTape() as tape:
-            log_p = tf.nn.log_softmax(self.model(photos, training=True))
+            log_p = tf.nn.log_softmax(self.model(farther, training=True))
             own = (1 - share) * _surprise(log_p, allowed) + share * _surprise(log_p, patch_allowed)
             smooth = -tf.reduce_mean(log_p, axis=1)
             loss = (1 - _LABEL_SMOOTHING) * own + _LABEL_SMOOTHING * smooth
@@ -256,7 +257,8 @@ class Trainer:
 
     def taught(self, photos: tf.Tensor) -> tf.Tensor:
         """What the teachers, their answers multiplied, see in the very photos that the network is shown
-        (Beyer et al. 2022, arXiv:2106.05237): float32 (n, classes) that sum to 1.
+        (Beyer et al. 2022, arXiv:2106.05237), but for those that it is shown from farther away: float32
+        (n, classes) that sum to 1.
         """
         scores = [tf.nn.log_softmax(teacher(photos, training=False)) for teacher in self.teachers]
         return tf.stop_gradient(tf.nn.softmax(tf.add_n(scores) / len(scores)))

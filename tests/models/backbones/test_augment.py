@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.backbones.augment import augment, mix, recolour
+from models.backbones.augment import augment, mix, recolour, set_back
 
 
 def test_augmented_photos_keep_their_range_differ_and_repeat_with_the_seed() -> None:
@@ -89,3 +89,20 @@ def test_only_photos_without_fruit_are_recoloured() -> None:
 
     assert 5 < swapped[:50].sum() < 30
     assert not swapped[50:].any()
+
+
+def test_a_photo_set_back_is_whole_and_smaller_somewhere_in_the_frame() -> None:
+    count, size = 200, 32
+    photos = np.full((count, size, size, 3), 100.0, np.float32)
+    photos[:, 4:28, 4:28] = 250.0
+    shown = set_back(tf.constant(photos), tf.random.Generator.from_seed(8)).numpy()
+    changed = (shown != photos).any((1, 2, 3))
+    bright = (shown[changed] > 240).all(3) & (shown[changed].std(3) < 1)
+    framed = bright[(shown[changed][:, 0, 0] < 200).any(1)].mean((1, 2))
+
+    assert 0.1 < changed.mean() < 0.4
+    assert shown.min() >= 0
+    assert shown.max() <= 255
+    assert (framed < 0.85 * (24 / size) ** 2).all()
+    assert (framed > 0.2 * (24 / size) ** 2).mean() > 0.95
+    assert len({tuple(np.argwhere(one)[0]) for one in bright if one.any()}) > 10
