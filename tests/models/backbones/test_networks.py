@@ -64,18 +64,33 @@ def test_a_byte_of_the_input_means_its_own_value_in_int8(network: keras.Model) -
 def test_a_network_averages_what_it_sees_in_several_views(network: keras.Model) -> None:
     whole, mirrored = photos(1), photos(1)[:, :, ::-1]
     both = networks.with_views(network, ["whole", "mirrored"])
-    closer = networks.with_views(network, ["closer"])(whole)
     expected = (np.asarray(network(whole)) + np.asarray(network(mirrored))) / 2
 
     np.testing.assert_allclose(both(whole), expected, atol=1e-4)
     np.testing.assert_allclose(both(mirrored), expected, atol=1e-4)
-    assert np.abs(np.asarray(closer) - np.asarray(network(whole))).max() > 1e-2
     np.testing.assert_allclose(Embedder.load(export_float(both)).embed(whole), expected, atol=2e-4)
+
+
+def test_the_mirrored_middle_is_what_lies_within_an_eighth_of_each_side(network: keras.Model) -> None:
+    framed = photos(1)
+    size = framed.shape[1]
+    margin = size // 8
+    middle = framed[:, margin : size - margin, margin : size - margin]
+    scaled = keras.ops.image.resize(middle.astype(np.float32), (size, size), interpolation="bilinear")
+    expected = np.asarray(network(np.asarray(scaled)[:, :, ::-1]))
+    looking = networks.with_views(network, ["mirrored-middle"])
+
+    other_edges = framed.copy()
+    other_edges[:, :margin] = 255 - other_edges[:, :margin]
+
+    np.testing.assert_allclose(looking(framed), expected, atol=1e-4)
+    np.testing.assert_allclose(looking(other_edges), expected, atol=1e-4)
+    assert np.abs(expected - np.asarray(network(framed))).max() > 1e-2
 
 
 @pytest.mark.parametrize("views", [[], ["whole", "sideways"]])
 def test_unknown_views_are_refused(network: keras.Model, views: list[str]) -> None:
-    with pytest.raises(NetworkError, match="Expected views among whole, mirrored, closer, but got"):
+    with pytest.raises(NetworkError, match="Expected views among whole, mirrored, mirrored-middle, but got"):
         networks.with_views(network, views)
 
 
