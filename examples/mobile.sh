@@ -61,7 +61,7 @@ for number in (1, 2, 3):
     Path(f"lime-{number}.jpg").write_bytes(render("lime", number, seed=2, kind="asked"))
 DRAW
   photos=(lime-{1,2,3}.jpg)
-  echo "No photo given: three limes are drawn. Expect less of drawings than of photographs."
+  echo "No photo given: three limes are drawn, and a drawing is seldom known. Give photographs for real answers."
 fi
 forms=()
 for photo in "${photos[@]}"; do
