@@ -59,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
         help="weights of earlier trainings whose joint answer the network learns beside the labels",
     )
     parser.add_argument(
+        "--index-space",
+        default="",
+        metavar="projection.npz",
+        help="projection of a bundle in which photographs of one fruit are drawn together, beside the labels",
+    )
+    parser.add_argument(
         "--leave-out",
         default="",
         metavar="FRUIT,FRUIT",

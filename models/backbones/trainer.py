@@ -15,7 +15,9 @@ import tensorflow as tf
 
 from models.backbones import dataset, networks
 from models.backbones.augment import augment, mix, recolour, set_back
-from models.errors import FruitsError
+from models.backbones.neighbour_loss import Memory
+from models.errors import BundleError, FruitsError
+from models.projection import Projection
 from models.records import Label
 
 _log = logging.getLogger(__name__)
@@ -23,6 +25,9 @@ _LABEL_SMOOTHING = 0.05
 _AVERAGE_DECAY = 0.998
 _WARMUP_STEPS = 200
 _TAUGHT_SHARE = 0.7
+_TEACHERS_VIEWS = ("whole", "mirrored-middle")
+_NEIGHBOUR_SHARE = 0.3
+_MEMORY_ROWS = 8_192
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Recipe:
     learning_rate: float
     freeze_before: str
     teachers: str
+    index_space: str
     leave_out: str
     photos_share: float
     seed: int
@@ -106,6 +112,8 @@ class Trainer:
             self.network.input, self.linear(keras.layers.Dropout(0.2)(self.network.output))
         )
         self._start_head()
+        self.look = keras.Model(self.network.input, [self.network.output, self.model.output])
+        self.memory = self._memory()
         self.teachers = [self._teacher(path) for path in recipe.teachers.split(",") if path]
         self.average = [tf.Variable(weight) for weight in self.model.weights]
         self.steps_per_epoch = recipe.photos_per_epoch // recipe.batch_size
@@ -183,9 +191,28 @@ class Trainer:
         network = networks.mobilenet_v2(self.recipe.input_size)
         networks.load_weights(network, Path(path))
         linear = keras.layers.Dense(len(head.classes), dtype="float32")
-        teacher = keras.Model(network.input, linear(network.output))
+        photo = network.input
+        seen = [network(networks.VIEWS[view](photo)) for view in _TEACHERS_VIEWS]
+        teacher = keras.Model(photo, linear(keras.ops.mean(keras.ops.stack(seen), axis=0)))
         linear.set_weights([head.kernel, head.bias])
         return teacher
+
+    def _memory(self) -> Memory | None:
+        """What tells how near photographs lie in the index of a bundle, if the recipe names one's space."""
+        if not (path := self.recipe.index_space):
+            return None
+        try:
+            projection = Projection.from_npz(Path(path).read_bytes())
+        except (OSError, BundleError) as error:
+            raise FruitsError(
+                f"--index-space takes the file projection.npz of a bundle, got {path!r}: {error}"
+            ) from error
+        if projection.d_cnn != self.network.output_shape[-1]:
+            raise FruitsError(
+                f"--index-space takes a projection of {self.network.output_shape[-1]} features, but {path} "
+                f"projects {projection.d_cnn}."
+            )
+        return Memory(projection, _MEMORY_ROWS)
 
     def _freeze(self) -> None:
         """Keep the layers before the named one as they are: edges and colours carry over from ImageNet, at
@@ -239,14 +266,20 @@ class Trainer:
         photos, patch_allowed, share = mix(photos, allowed, negatives, self.generator)
         farther = set_back(photos, self.generator)
         with tf.GradientTape() as tape:
-            log_p = tf.nn.log_softmax(self.model(farther, training=True))
+            features, scores = self.look(farther, training=True)
+            log_p = tf.nn.log_softmax(scores)
             own = (1 - share) * _surprise(log_p, allowed) + share * _surprise(log_p, patch_allowed)
             smooth = -tf.reduce_mean(log_p, axis=1)
             loss = (1 - _LABEL_SMOOTHING) * own + _LABEL_SMOOTHING * smooth
             if self.teachers:
                 taught = -tf.reduce_sum(self.taught(photos) * log_p, axis=1)
                 loss = (1 - _TAUGHT_SHARE) * loss + _TAUGHT_SHARE * taught
+            if self.memory:
+                vectors, fruits = self.memory.vectors(features), self._fruits_of(allowed, share)
+                loss += _NEIGHBOUR_SHARE * self.memory.surprise(vectors, fruits)
             loss = tf.reduce_mean(loss)
+        if self.memory:
+            self.memory.add(vectors, fruits)
         gradients = tape.gradient(loss, self.model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
         seen = tf.cast(self.optimizer.iterations, tf.float32)
@@ -255,10 +288,15 @@ class Trainer:
             average.assign(keep * average + (1 - keep) * tf.cast(weight.value, tf.float32))
         return loss
 
+    def _fruits_of(self, allowed: tf.Tensor, patch_share: tf.Tensor) -> tf.Tensor:
+        """Number of the fruit that each photo shows, -1 where a patch covers part of it: int32 (n,)."""
+        fruits = tf.argmax(allowed @ self.classes.fruit_matrix(), axis=1, output_type=tf.int32)
+        return tf.where(patch_share > 0, -1, fruits)
+
     def taught(self, photos: tf.Tensor) -> tf.Tensor:
-        """What the teachers, their answers multiplied, see in the very photos that the network is shown
-        (Beyer et al. 2022, arXiv:2106.05237), but for those that it is shown from farther away: float32
-        (n, classes) that sum to 1.
+        """What the teachers, each with two looks and their answers multiplied, see in the very photos that
+        the network is shown (Beyer et al. 2022, arXiv:2106.05237), but for those that it is shown from
+        farther away: float32 (n, classes) that sum to 1.
         """
         scores = [tf.nn.log_softmax(teacher(photos, training=False)) for teacher in self.teachers]
         return tf.stop_gradient(tf.nn.softmax(tf.add_n(scores) / len(scores)))

@@ -15,6 +15,7 @@ from models.backbones import dataset
 from models.backbones.train import main
 from models.backbones.trainer import Classes, Recipe, Trainer
 from models.errors import CorpusError, SettingsError
+from models.projection import Projection
 from models.records import NOT_FRUIT, Label
 
 COLOURS = {
@@ -115,7 +116,7 @@ def test_the_next_stage_goes_on_with_weights_and_classifier(
     assert float(second[0]["loss"]) < float(first[0]["loss"])
 
 
-def trainer(photos: Path, out: Path, teachers: str) -> Trainer:
+def trainer(photos: Path, out: Path, teachers: str, index_space: str = "") -> Trainer:
     recipe = Recipe(
         photos=str(photos),
         init="none",
@@ -126,6 +127,7 @@ def trainer(photos: Path, out: Path, teachers: str) -> Trainer:
         learning_rate=2e-3,
         freeze_before="",
         teachers=teachers,
+        index_space=index_space,
         leave_out="",
         photos_share=1.0,
         seed=3,
@@ -163,6 +165,41 @@ def test_a_teacher_of_other_classes_is_refused(
     assert train(photos, tmp_path / "less", "--leave-out", "lime", "--teachers", teacher) == 1
     assert "tells 4 classes apart, which are not the 3" in caplog.text
     assert train(photos, tmp_path / "lost", "--teachers", "nowhere.npz") == 1
+    assert "nowhere.npz" in caplog.text
+
+
+def index_space(path: Path, features: int) -> str:
+    components = np.random.default_rng(7).normal(size=(8, features)).astype(np.float32)
+    projection = Projection(np.zeros(features, np.float32), components, np.full(8, 0.1, np.float32))
+    path.write_bytes(projection.to_npz())
+    return str(path)
+
+
+def test_votes_lost_among_remembered_photographs_join_the_loss(photos: Path, tmp_path: Path) -> None:
+    space = index_space(tmp_path / "projection.npz", 1280)
+    drawn, alone = trainer(photos, tmp_path, "", space), trainer(photos, tmp_path, "")
+    rows = drawn.training[:: len(drawn.training) // 16][:16]
+    allowed = np.stack([drawn.classes.allowed(drawn.photos.labels[row]) for row in rows])
+    pixels = drawn.photos.pixels[rows]
+
+    first, then = ([float(student.step(pixels, allowed)) for student in (drawn, alone)] for _ in range(2))
+    moved = [
+        np.abs(own - other).max()
+        for own, other in zip(drawn.network.get_weights(), alone.network.get_weights(), strict=True)
+    ]
+
+    assert first[0] == pytest.approx(first[1], rel=1e-4)  # nothing is remembered yet
+    assert then[0] > then[1] + 0.05
+    assert max(moved) > 1e-4
+
+
+def test_a_space_of_other_features_is_refused(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert train(photos, tmp_path / "other", "--index-space", index_space(tmp_path / "other.npz", 96)) == 1
+    assert "of 1280 features" in caplog.text
+    assert "projects 96" in caplog.text
+    assert train(photos, tmp_path / "lost", "--index-space", "nowhere.npz") == 1
     assert "nowhere.npz" in caplog.text
 
 
