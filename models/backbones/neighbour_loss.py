@@ -21,6 +21,14 @@ class Memory:
         self._vectors = tf.Variable(tf.zeros([rows, projection.d_pca]), trainable=False)
         self._fruits = tf.Variable(tf.fill([rows], -1), trainable=False)
 
+    def ask(self, features: tf.Tensor, fruits: tf.Tensor) -> tf.Tensor:
+        """Give the `surprise` at photos by their features (n, d_cnn), and remember them from then on."""
+        vectors = self.vectors(features)
+        surprise = self.surprise(vectors, fruits)
+        with tf.control_dependencies([surprise]):
+            self.add(vectors, fruits)
+        return surprise
+
     def vectors(self, features: tf.Tensor) -> tf.Tensor:
         """Project features as the bundle does: float32 (n, d_pca) of length 1 from (n, d_cnn)."""
         projected = tf.matmul(features - self._mean, self._components, transpose_b=True)

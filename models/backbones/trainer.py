@@ -275,11 +275,8 @@ class Trainer:
                 taught = -tf.reduce_sum(self.taught(photos) * log_p, axis=1)
                 loss = (1 - _TAUGHT_SHARE) * loss + _TAUGHT_SHARE * taught
             if self.memory:
-                vectors, fruits = self.memory.vectors(features), self._fruits_of(allowed, share)
-                loss += _NEIGHBOUR_SHARE * self.memory.surprise(vectors, fruits)
+                loss += _NEIGHBOUR_SHARE * self.memory.ask(features, self._fruits_of(allowed, share))
             loss = tf.reduce_mean(loss)
-        if self.memory:
-            self.memory.add(vectors, fruits)
         gradients = tape.gradient(loss, self.model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
         seen = tf.cast(self.optimizer.iterations, tf.float32)

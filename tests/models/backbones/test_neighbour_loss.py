@@ -75,3 +75,16 @@ def test_a_fruit_that_nobody_remembers_asks_for_nothing(projection: Projection) 
     surprise = memory.surprise(unit((1, 0, 0), (0, 1, 0)), tf.constant([1, 2]))
 
     assert_allclose(surprise.numpy(), [0.0, 0.0], atol=1e-6)
+
+
+def test_photographs_are_remembered_once_they_have_asked(projection: Projection) -> None:
+    memory, features = Memory(projection, 4), tf.constant(np.eye(2, 6, dtype=np.float32) * 3)
+    ask = tf.function(memory.ask)
+
+    first = ask(features, tf.constant([1, 2])).numpy()
+    second = ask(features, tf.constant([1, 2])).numpy()
+
+    assert_allclose(first, [0.0, 0.0], atol=1e-6)
+    again = memory.surprise(memory.vectors(features), tf.constant([1, 2]))
+    assert_allclose(second, again.numpy(), atol=1e-5)
+    assert (second > 0).all()
