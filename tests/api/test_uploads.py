@@ -5,10 +5,11 @@ import tempfile
 from typing import Any
 
 import pytest
-from flask import Request
+from flask import Flask, Request, g, request
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
+from api import uploads
 from api.body import CHUNK_BYTES, Body
 from api.deadlines import Deadlines
 from api.problems import Refusal
@@ -128,7 +129,6 @@ def test_a_large_photo_is_never_spooled_to_disk(
     assert len(photo) > 1_000_000
     for name in ("TemporaryFile", "NamedTemporaryFile", "SpooledTemporaryFile", "mkstemp", "mkdtemp"):
         monkeypatch.setattr(tempfile, name, forbidden)
-    monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", forbidden)
     response = client.post("/identify", **multipart(photo))
     assert response.status_code == 200
 
@@ -137,4 +137,76 @@ def test_a_large_photo_is_never_spooled_to_disk(
 def test_a_part_without_a_name_is_refused(client: FlaskClient, disposition: str) -> None:
     body = f"--x\r\nContent-Disposition: {disposition}\r\n\r\nabc\r\n--x--\r\n".encode()
     response = client.post("/identify", data=body, content_type="multipart/form-data; boundary=x")
+    assert code_of(response) == (400, "unexpected_field")
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "Pomme rouge.jpg",
+        "pêche.jpg",
+        "桃.jpg",
+        "a\xe9b.jpg".encode("latin-1"),
+        "C:\\\\fruit.jpg",
+        "a%22b;c.jpg",
+        "",
+    ],
+)
+def test_what_a_client_calls_its_file_does_not_matter(
+    client: FlaskClient, jpeg: bytes, filename: str | bytes
+) -> None:
+    name = filename if isinstance(filename, bytes) else filename.encode()
+    start = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="' + name + b'"\r\n\r\n'
+    response = client.post(
+        "/identify", data=start + jpeg + b"\r\n--x--\r\n", content_type="multipart/form-data; boundary=x"
+    )
+    assert response.status_code == 200
+
+
+def test_a_field_is_named_as_it_was_sent(client: FlaskClient, jpeg: bytes) -> None:
+    start = '--x\r\nContent-Disposition: form-data; name="pêche"; filename="a.jpg"\r\n\r\n'.encode()
+    response = client.post(
+        "/identify", data=start + jpeg + b"\r\n--x--\r\n", content_type="multipart/form-data; boundary=x"
+    )
+    assert code_of(response) == (400, "unexpected_field")
+    assert "'pêche'" in response.get_json(force=True)["detail"]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
+def test_photos_come_whole_however_the_body_is_cut(client: FlaskClient, jpeg: bytes, chunk: int) -> None:
+    class Dripping(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(chunk if size is None or size < 0 else min(size, chunk))
+
+    one = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n' + jpeg
+    body = one + b"\r\n" + one + b"\r\n--x--\r\nand an end that nobody needs"
+    response = client.post(
+        "/identify",
+        input_stream=Dripping(body),
+        content_length=len(body),
+        content_type="multipart/form-data; boundary=x",
+        buffered=False,
+    )
+    assert response.status_code == 200
+    assert len(response.get_json()["photos"]) == 2
+
+
+def test_a_boundary_inside_a_photo_is_part_of_it() -> None:
+    tricky = b"\r\n--x \r\n-x\r\n--X--\r\r\n--"
+    app = Flask("boundary")
+    start = b'--x-\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+    with app.test_request_context(
+        method="POST",
+        data=start + tricky + b"\r\n--x---\r\n",
+        content_type="multipart/form-data; boundary=x-",
+    ):
+        g.body = Body(request, 1000, 30, Deadlines("bodies"))
+        assert uploads.read_photos(1000, 1000) == [tricky]
+
+
+def test_too_many_parts_are_refused(client: FlaskClient) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="photo"; filename=""\r\n\r\n\r\n'
+    response = client.post(
+        "/identify", data=part * 51 + b"--x--\r\n", content_type="multipart/form-data; boundary=x"
+    )
     assert code_of(response) == (400, "unexpected_field")

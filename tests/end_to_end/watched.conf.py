@@ -36,19 +36,20 @@ def post_worker_init(_worker: Any) -> None:
     """Spool where a test asks for it; gunicorn calls this when the application is loaded."""
     if os.environ.get("WATCH_SPOOLING") != "yes":
         return
-    from werkzeug.formparser import FormDataParser, default_stream_factory
-
     import api.uploads
 
-    def spooled(**size: Any) -> Any:
-        file: Any = default_stream_factory(**size)
-        file.getvalue = lambda: (file.seek(0), file.read())[1]
-        return file
+    class Spooled:
+        """A part as Werkzeug would keep it: on disk from half a megabyte on."""
 
-    def parser(**options: Any) -> FormDataParser:
-        return FormDataParser(**{**options, "stream_factory": spooled})
+        def __init__(self, *_limits: Any) -> None:
+            self._file = tempfile.SpooledTemporaryFile(500_000)  # noqa: SIM115 - the request closes it
+            self.write, self.tell = self._file.write, self._file.tell
 
-    api.uploads.FormDataParser = parser  # type: ignore[assignment,misc]
+        def getvalue(self) -> bytes:
+            self._file.seek(0)
+            return self._file.read()
+
+    api.uploads.Part = Spooled  # type: ignore[assignment,misc]
 
 
 def _record(event: str, arguments: tuple[Any, ...]) -> None:
