@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+# Before Arrow is loaded, which reads a bundle's rows: its own pools keep 8 MB a worker that nobody uses.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 # This file is read before gunicorn puts the working folder on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 

@@ -1,5 +1,6 @@
 """Freed memory goes back to the system."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -52,6 +53,8 @@ for thread in threads:
     thread.join()
 library.malloc_info(0, ctypes.c_void_p.in_dll(library, "stdout"))
 """
+CONFIGURED = "import runpy; runpy.run_path('api/gunicorn.conf.py')"
+ARROW = "import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
 
 
 def printed(script: str, way: str) -> str:
@@ -90,3 +93,13 @@ def test_large_blocks_go_back_to_the_system_when_they_are_freed() -> None:
     kept = {way: int(printed(HOARDED, way)) for way in ("unset", "set")}
     assert kept["unset"] > 50_000_000
     assert kept["set"] < 10_000_000
+
+
+@pytest.mark.parametrize(("first", "backend"), [("", "mimalloc"), (CONFIGURED, "system")])
+def test_arrow_has_no_pools_of_its_own_under_gunicorn(first: str, backend: str) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ARROW_")}
+    command = [sys.executable, "-c", f"{first}\n{ARROW}"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == backend

@@ -27,7 +27,7 @@ LOAD = 0.7
 SWAP_EVERY_S = 60.0
 FEW_CLIENTS = 4
 # As many clients at once as all threads of all workers: pools and buffers grow before memory is watched.
-CROWD, CROWD_S = 40, 3.0
+CROWD, CROWD_S = 40, 10.0
 # The share of the run after which memory is watched: allocators and caches have found their size.
 WARM_UP = 0.25
 MOST_GROWTH = 0.01
