@@ -1,7 +1,7 @@
 """Export a Keras network to one LiteRT file that takes uint8 photos and holds its own preprocessing.
 
 python -m models.backbones.export --weights stage2/weights.npz --input-size 160 --photos DIR --out
-fruitnet-4.tflite
+fruitnet-3.tflite
 """
 
 import argparse

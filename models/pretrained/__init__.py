@@ -3,5 +3,5 @@
 from pathlib import Path
 
 DEFAULT_BUNDLE = Path(__file__).parent / "default"
-DEFAULT_WEIGHTS = Path(__file__).parent / "fruitnet-4.npz"
+DEFAULT_WEIGHTS = Path(__file__).parent / "fruitnet-3.npz"
 """Keras weights of the default bundle's network in float16, to train on from."""

@@ -120,7 +120,7 @@ def test_what_executors_do_not_need_stays_at_home(without_wheels: Package) -> No
     left_out = (
         "tests/",
         "backbones/",
-        "fruitnet-4.npz",
+        "fruitnet-3.npz",
         "__pycache__",
         "RECORD",
         "bin/",
