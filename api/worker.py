@@ -36,6 +36,10 @@ READ_ANSWER_S = 30.0
 # Beyond this many the longest waiting are cut off: they were answered, and others need the place.
 MOST_HANGING_UP = 300
 NOTHING_LEFT_PAUSE_S = 0.1
+# Whoever wakes first takes a new client, and would take a whole burst: a worker lets the others go first for
+# so long a connection that it has. One that has many more than it can work on answers 503 instead, at once.
+YIELD_S = 0.0005
+MOST_YIELDING = 12
 # The server's own mistakes; all else that accept(2) may say passes, or concerns one client alone.
 _NO_LISTENER = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
 _NOTHING_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -116,6 +120,8 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
 
     def accept(self, listener: Any) -> bool:
         """Take in one client; tell whether there was one."""
+        if self.alive and self.cfg.workers > 1 and self.nr_conns <= MOST_YIELDING:
+            time.sleep(self.nr_conns * YIELD_S)
         try:
             sock, address = listener.accept()
         except OSError as error:

@@ -6,9 +6,11 @@ import json
 import logging
 import socket
 import struct
+import time
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from api.worker import Connection, FruitsWorker, Patience
@@ -122,6 +124,7 @@ def test_a_client_whose_connection_fails_while_it_is_accepted_does_not_end_the_w
         raise OSError(error, "failed")
 
     worker = FruitsWorker.__new__(FruitsWorker)
+    worker.alive = False  # one that stops lets nobody go first
     worker.log = logging.getLogger("api.worker")
     assert not worker.accept(SimpleNamespace(accept=accept))
 
@@ -156,6 +159,32 @@ def test_however_a_connection_ends_its_place_is_free_again(serve: Any, jpeg: byt
         )
         for connection in silent:
             connection.close()
+
+
+def shares(server: Any, clients: int) -> list[int]:
+    """Let clients come at once, and count those that each worker has."""
+    connections = [connect(server) for _ in range(clients)]
+    for connection in connections:
+        connection.sendall(GET + b"\r\n")
+    for connection in connections:
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+    counts = [
+        sum(one.status == psutil.CONN_ESTABLISHED for one in worker.net_connections("tcp"))
+        for worker in psutil.Process(server.process.pid).children()
+    ]
+    for connection in connections:
+        connection.close()
+    return counts
+
+
+def test_workers_share_the_clients_that_come_at_once(serve: Any) -> None:
+    with serve(FRUITS_WORKERS="2") as server:
+        deadline = time.monotonic() + 60
+        while len(shares(server, 12)) < 2 or min(shares(server, 12)) == 0:  # a worker may still be loading
+            assert time.monotonic() < deadline
+        found = [shares(server, 12) for _ in range(3)]
+    assert [sum(counts) for counts in found] == [12, 12, 12]
+    assert min(min(counts) for counts in found) >= 3, found
 
 
 def test_the_longest_waiting_run_out_first() -> None:
