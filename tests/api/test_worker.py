@@ -180,11 +180,11 @@ def shares(server: Any, clients: int) -> list[int]:
 def test_workers_share_the_clients_that_come_at_once(serve: Any) -> None:
     with serve(FRUITS_WORKERS="2") as server:
         deadline = time.monotonic() + 60
-        while len(shares(server, 12)) < 2 or min(shares(server, 12)) == 0:  # a worker may still be loading
+        while len(found := shares(server, 12)) < 2 or min(found) == 0:  # a worker may still be loading
             assert time.monotonic() < deadline
-        found = [shares(server, 12) for _ in range(3)]
-    assert [sum(counts) for counts in found] == [12, 12, 12]
-    assert min(min(counts) for counts in found) >= 3, found
+        bursts = [shares(server, 12) for _ in range(3)]
+    assert [sum(counts) for counts in bursts] == [12, 12, 12]
+    assert min(min(counts) for counts in bursts) >= 3, bursts
 
 
 def test_the_longest_waiting_run_out_first() -> None:
