@@ -40,6 +40,10 @@ NOTHING_LEFT_PAUSE_S = 0.1
 # so long a connection that it has. One that has many more than it can work on answers 503 instead, at once.
 YIELD_S = 0.0005
 MOST_YIELDING = 12
+# So often in a row, then so often a second: where hundreds of clients come every second, they would wait in
+# the system's queue until it turns them away.
+YIELDS_IN_A_ROW = 64
+YIELDS_A_SECOND = 10
 # The server's own mistakes; all else that accept(2) may say passes, or concerns one client alone.
 _NO_LISTENER = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
 _NOTHING_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -101,6 +105,22 @@ class Patience:
         self._until = {one: min(until, latest) for one, until in self._until.items()}
 
 
+class Courtesy:
+    """Lets the other workers have a new client first, unless clients come in crowds."""
+
+    def __init__(self) -> None:
+        self._left, self._counted_s = float(YIELDS_IN_A_ROW), time.monotonic()
+
+    def let_others_go_first(self, connections: int) -> None:
+        """Wait the longer, the more connections this worker has."""
+        now = time.monotonic()
+        gained = (now - self._counted_s) * YIELDS_A_SECOND
+        self._left, self._counted_s = min(YIELDS_IN_A_ROW, self._left + gained), now
+        if self._left >= 1:
+            self._left -= 1
+            time.sleep(connections * YIELD_S)
+
+
 class FruitsWorker(DiscreetWorker, ThreadWorker):
     """Serves requests in threads, once their heads are there and the door lets them in."""
 
@@ -112,6 +132,7 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
         self._answered = Patience(HANG_UP_S)
         self._refused = Patience(REFUSED_HANG_UP_S)
         self._reading = Patience(READ_ANSWER_S)
+        self._courtesy = Courtesy()
 
     def load_wsgi(self) -> None:
         """Load the application."""
@@ -120,8 +141,8 @@ class FruitsWorker(DiscreetWorker, ThreadWorker):
 
     def accept(self, listener: Any) -> bool:
         """Take in one client; tell whether there was one."""
-        if self.alive and self.cfg.workers > 1 and self.nr_conns <= MOST_YIELDING:
-            time.sleep(self.nr_conns * YIELD_S)
+        if self.alive and self.cfg.workers > 1 and 0 < self.nr_conns <= MOST_YIELDING:
+            self._courtesy.let_others_go_first(self.nr_conns)
         try:
             sock, address = listener.accept()
         except OSError as error:

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from api.worker import Connection, FruitsWorker, Patience
+from api.worker import MOST_YIELDING, YIELD_S, YIELDS_IN_A_ROW, Connection, Courtesy, FruitsWorker, Patience
 
 HEAD = b"POST /identify HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
@@ -127,6 +127,24 @@ def test_a_client_whose_connection_fails_while_it_is_accepted_does_not_end_the_w
     worker.alive = False  # one that stops lets nobody go first
     worker.log = logging.getLogger("api.worker")
     assert not worker.accept(SimpleNamespace(accept=accept))
+
+
+def test_a_crowd_waits_for_no_courtesy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many clients come, a worker sleeps no longer than a tenth of the time."""
+    clock, slept = [1000.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "sleep", sleep)
+    courtesy = Courtesy()
+    for _ in range(20_000):
+        clock[0] += 0.0005  # two thousand clients a second, for ten seconds
+        courtesy.let_others_go_first(MOST_YIELDING)
+    assert slept[: YIELDS_IN_A_ROW - 1] == [MOST_YIELDING * YIELD_S] * (YIELDS_IN_A_ROW - 1)
+    assert sum(slept) < (clock[0] - 1000) / 10
 
 
 def test_however_a_connection_ends_its_place_is_free_again(serve: Any, jpeg: bytes) -> None:
