@@ -34,7 +34,8 @@ def describe(
         "calibration": learned.calibration,
         "thresholds": thresholds.as_dict(),
         "metrics": {kind: dict(figures) for kind, figures in metrics.items()},
-        "index": learned.index.description | {"rows": len(learned.rows)},
+        "index": learned.index.description
+        | {"rows": len(learned.rows), "rows_kept_apart": sum(learned.rows.kept_apart)},
         "warnings": warnings,
     }
 

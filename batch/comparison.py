@@ -37,10 +37,11 @@ def compare_with_current(
 ) -> Comparison:
     """Answer with the current bundle too, and judge.
 
-    Photos of which the current bundle indexes a near twin are left out: it would only have to remember them.
+    Photos of which the current bundle knows a near twin are left out: it would only have to remember them.
+    Those that it was measured on itself are asked as they were then.
     """
     with tempfile.TemporaryDirectory(prefix="fruits-current-") as cache:
-        identifier = Identifier.load(store.fetch(current.version, Path(cache)))
+        identifier = Identifier.load(store.fetch(current.version, Path(cache))).without_kept_apart()
     fresh = photos.apart & unseen(photos.groups, photos.photos.sources.images, identifier.images)
     if learned.answered is None or not fresh.any():
         nothing = np.zeros(0, bool)

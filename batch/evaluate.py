@@ -70,13 +70,15 @@ def answer_photos(
         identifier: the bundle.
         folders: addresses of folders of photos; the name of each is its kind.
         s3: how S3 is reached.
-        only_kept_apart: leave out the photos that a build of these folders would index, and a training would
-            learn from.
+        only_kept_apart: ask only photos that a build of these folders measures with, and that no training
+            learns from; the bundle answers as it did before they joined its index.
         on_progress: called with (photos done, photos to do).
 
     Raises:
         CorpusError: a folder is missing or holds no photos.
     """
+    if only_kept_apart:
+        identifier = identifier.without_kept_apart()
     rules = LabelRules.default()
     photos = [one for uri in dict.fromkeys(folders) for one in list_photos(uri, s3, rules=rules).photos]
     images = image_ids(photos)

@@ -32,7 +32,7 @@ class Learned:
     """What a bundle knows.
 
     Attributes:
-        index: of the indexed photos.
+        index: of the indexed photos, those kept apart among them.
         rows: what they show.
         indexed: int64, their rows among the projected photos.
         decision: calibrated.
@@ -54,6 +54,8 @@ def learn(
     photos: Projected, families: Mapping[str, tuple[str, ...]], network_sha256: str, neighbours: int | None
 ) -> Learned:
     """Fit everything that an answer needs.
+
+    The index holds all fruits in the end. Those kept apart are asked, and all is fitted, before they join.
 
     Args:
         photos: negatives among them.
@@ -80,7 +82,8 @@ def learn(
             None,
             (*warnings, NOTHING_APART),
         )
-    similarities, found = index.neighbours.search(photos.vectors[photos.apart], SEARCHED_NEIGHBOURS)
+    before = index.neighbours.without(np.array(rows.kept_apart, bool))
+    similarities, found = before.search(photos.vectors[photos.apart], SEARCHED_NEIGHBOURS)
     apart = replace(
         everything.rows(photos.apart),
         similarities=similarities,
@@ -133,9 +136,9 @@ def _gate(training: Part, photos: Projected, network_sha256: str) -> tuple[Gate 
 
 
 def _index(photos: Projected) -> tuple[npt.NDArray[np.int64], BuiltIndex, Rows]:
-    """Index the fruits that are not kept apart, near twins once."""
+    """Index the fruits, near twins once."""
     labels, sources = photos.photos.labels, photos.photos.sources
-    fruits = np.flatnonzero(~photos.apart & np.array([label.is_fruit for label in labels], bool))
+    fruits = np.flatnonzero(np.array([label.is_fruit for label in labels], bool))
     fresh = without_twins(photos.vectors[fruits], [labels[row] for row in fruits], photos.groups[fruits])
     chosen = fruits[fresh]
     rows = Rows(
@@ -143,5 +146,6 @@ def _index(photos: Projected) -> tuple[npt.NDArray[np.int64], BuiltIndex, Rows]:
         [sources.images[row] for row in chosen],
         [sources.photos[row].path for row in chosen],
         [sources.credits[row] for row in chosen],
+        photos.apart[chosen].tolist(),
     )
     return chosen, build_index(photos.vectors[chosen]), rows

@@ -1,5 +1,6 @@
 """Photo bytes in, answer out: the whole of a bundle at work."""
 
+import copy
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -75,6 +76,7 @@ class Identifier:
         self.decision, self.projection = decision, projection
         self._network, self._embedder, self._neighbours, self._rows = network, embedder, neighbours, rows
         self._row_fruits = rows.positions(decision.fruits)
+        self._left_out = np.zeros(len(rows), bool)
 
     @classmethod
     def load(cls, folder: Path, *, manifest: Manifest | None = None) -> "Identifier":
@@ -117,8 +119,17 @@ class Identifier:
 
     @property
     def images(self) -> frozenset[str]:
-        """Ids of the indexed photos."""
-        return frozenset(self._rows.images)
+        """Ids of the photos whose neighbourhood is searched."""
+        return frozenset(
+            image for image, out in zip(self._rows.images, self._left_out.tolist(), strict=True) if not out
+        )
+
+    def without_kept_apart(self) -> "Identifier":
+        """The same bundle before photos kept apart joined its index: it can be asked about them."""
+        other = copy.copy(self)
+        other._left_out = np.array(self._rows.kept_apart, bool)
+        other._neighbours = self._neighbours.without(other._left_out)
+        return other
 
     @property
     def input_size(self) -> int:

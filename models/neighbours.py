@@ -1,10 +1,15 @@
 """Nearest neighbours among the projected vectors of the corpus, by cosine similarity."""
 
+from typing import Any
+
 import faiss
 import numpy as np
 import numpy.typing as npt
 
 from models.errors import BundleCorrupt
+
+# Its type stubs describe C++, not what its Python adds: selectors of arrays, parameters by name.
+_FAISS: Any = faiss
 
 
 class Neighbours:
@@ -12,6 +17,8 @@ class Neighbours:
 
     def __init__(self, index: faiss.Index) -> None:
         self._index = index
+        self._asked = int(index.ntotal)
+        self._parameters: faiss.SearchParameters | None = None
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Neighbours":
@@ -37,6 +44,17 @@ class Neighbours:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    def without(self, left_out: npt.NDArray[np.bool_]) -> "Neighbours":
+        """The same index, whose searches never find the given rows: bool (rows,). Rows keep their numbers."""
+        other = Neighbours(self._index)
+        selector = _FAISS.IDSelectorBitmap(np.packbits(~left_out, bitorder="little"))
+        if isinstance(self._index, faiss.IndexIVF):
+            other._parameters = _FAISS.SearchParametersIVF(sel=selector, nprobe=self._index.nprobe)
+        else:
+            other._parameters = _FAISS.SearchParameters(sel=selector)
+        other._asked = int((~left_out).sum())
+        return other
+
     @property
     def d_pca(self) -> int:
         """Length of a vector."""
@@ -60,6 +78,6 @@ class Neighbours:
         # another in a loop. OpenMP keeps the number for the calling thread alone: whoever searches sets it.
         faiss.omp_set_num_threads(1)
         similarities, rows = self._index.search(
-            np.ascontiguousarray(vectors, np.float32), min(count, len(self))
+            np.ascontiguousarray(vectors, np.float32), min(count, self._asked), params=self._parameters
         )
         return np.clip(similarities, -1.0, 1.0), rows

@@ -14,6 +14,7 @@ from models.errors import BundleCorrupt
 from models.records import Label
 
 _COLUMNS = ("fruit", "variety", "image", "path", "credit")
+_KEPT_APART = "kept_apart"
 _TEXTS = pa.dictionary(pa.int32(), pa.string())
 _ALLOWED_BYTES = 1_000_000
 _ALLOWED_BYTES_A_ROW = 4_096
@@ -28,12 +29,14 @@ class Rows:
         images: image ids, such as `phone/Apple/Granny-Smith/12`.
         paths: relative to the corpus root.
         credits: whom to name beside the photo; empty when nobody said.
+        kept_apart: whether the bundle was measured on the photo, and nothing but the index holds it.
     """
 
     labels: Sequence[Label]
     images: Sequence[str]
     paths: Sequence[str]
     credits: Sequence[str]
+    kept_apart: Sequence[bool]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,6 +55,7 @@ class Rows:
                 "image": pa.array(self.images, pa.string()),
                 "path": pa.array(self.paths, pa.string()),
                 "credit": pa.array(self.credits, pa.string()),
+                _KEPT_APART: pa.array(self.kept_apart, pa.bool_()),
             }
         )
         out = io.BytesIO()
@@ -61,6 +65,8 @@ class Rows:
     @classmethod
     def from_parquet(cls, data: bytes, count: int | None = None) -> "Rows":
         """Read what `to_parquet` wrote.
+
+        Bundles from before photos kept apart joined the index do not tell them: theirs hold none.
 
         Args:
             data: the file.
@@ -76,16 +82,26 @@ class Rows:
                 _check_size(file.metadata, count)
                 if missing := set(_COLUMNS) - set(file.schema_arrow.names):
                     raise BundleCorrupt(f"rows.parquet lacks the columns {', '.join(sorted(missing))}.")
-                table = file.read(columns=list(_COLUMNS), use_threads=False)
+                told = [name for name in (_KEPT_APART,) if name in file.schema_arrow.names]
+                table = file.read(columns=[*_COLUMNS, *told], use_threads=False)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise BundleCorrupt(f"rows.parquet cannot be read: {error}") from error
         if wrong := [name for name in _COLUMNS if table.column(name).type != _TEXTS]:
             raise BundleCorrupt(f"rows.parquet: {', '.join(wrong)} must hold texts.")
+        if told and table.column(_KEPT_APART).type != pa.bool_():
+            raise BundleCorrupt(f"rows.parquet: {_KEPT_APART} must hold true or false.")
         texts = {name: _texts(table.column(name)) for name in _COLUMNS}
         labels = tuple(
             Label(fruit, variety) for fruit, variety in zip(texts["fruit"], texts["variety"], strict=True)
         )
-        return cls(labels, tuple(texts["image"]), tuple(texts["path"]), tuple(texts["credit"]))
+        kept_apart = table.column(_KEPT_APART).to_pylist() if told else [False] * len(labels)
+        return cls(
+            labels,
+            tuple(texts["image"]),
+            tuple(texts["path"]),
+            tuple(texts["credit"]),
+            tuple(map(bool, kept_apart)),
+        )
 
 
 def _check_size(metadata: pq.FileMetaData, count: int | None) -> None:

@@ -30,8 +30,8 @@ def accuracy(data: ReportData) -> Section:
     asked, baseline = data.metrics.get("all", {}), data.baseline or {}
     others = f" and {count(asked['negatives'])} of other things" if asked.get("negatives") else ""
     lead = (
-        f"Measured on {plural(asked.get('photos') or 0, 'photo')} of fruit{others}, kept apart from the "
-        "index and from all fitting together with their near-duplicates."
+        f"Measured on {plural(asked.get('photos') or 0, 'photo')} of fruit{others}, kept apart from all "
+        "fitting together with their near-duplicates; they joined the index after that."
     )
     broken = asked.get("broken")
     unread = f" {count(broken)} of them could not be read and count as wrong." if broken else ""

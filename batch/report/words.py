@@ -122,6 +122,8 @@ SETTINGS = {
     "metric": "Similarity",
     "cells": "Cells",
     "cells_searched": "Cells searched",
+    "rows": "Photos",
+    "rows_kept_apart": "Photos of these that were kept apart",
     "vectors": "Vectors",
     "bytes": "Bytes",
 }

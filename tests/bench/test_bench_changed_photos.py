@@ -35,7 +35,13 @@ def test_top1_of_changed_photos(
     assert source
     folders = [source / kind for kind in KINDS]
     store = ClassicRecipe(shared_data / NETWORK, bench_folder).store("classic", folders)
-    identifiers = {FRUITNET: Identifier.load(measured.folder), CLASSIC: load(store, bench_folder)}
+    identifiers = {
+        way: identifier.without_kept_apart()
+        for way, identifier in {
+            FRUITNET: Identifier.load(measured.folder),
+            CLASSIC: load(store, bench_folder),
+        }.items()
+    }
     apart = answer_photos(identifiers[FRUITNET], [str(folder) for folder in folders], only_kept_apart=True)
     known = {image for identifier in identifiers.values() for image in identifier.images}
     photos = dict(listed(folders))

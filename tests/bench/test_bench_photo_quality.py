@@ -67,7 +67,7 @@ def test_advice_on_photos_spoiled_step_by_step(asked: BenchSettings, measured: M
     source = development_photos(asked)
     if source is None:
         pytest.skip("needs the development photographs in ../shared")
-    identifier = Identifier.load(measured.folder)
+    identifier = Identifier.load(measured.folder).without_kept_apart()
     photos = kept_apart(identifier, source)
     found = {}
     for name, way in WAYS.items():

@@ -4,23 +4,18 @@ import random
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from batch.corpus import CorpusPhoto
 from batch.evaluate import answer_photos
 from batch.evaluation import Answered
-from batch.splitting import keep_apart
-from models import near_duplicates, photo
 from models.decision import Judgement
-from models.errors import PhotoError
 from models.identifier import Identifier
 from models.records import Label, Rank
 from tests.bench.conftest import Measured
-from tests.bench.corpora import copy, kind_of, listed, path_of
+from tests.bench.corpora import copy, kept_apart, kind_of, listed
 from tests.bench.photos import KINDS, development_photos
 from tests.bench.settings import BenchSettings
 from tests.bench.table import show
@@ -30,14 +25,13 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(5400)]
 ASKED_KINDS = {"phone": "phone", "web40": "web", "more": "more"}
 COUNTS = (1, 2, 3, 5)
 ROUNDS = 20
-THREADS = 4
 
 
 def test_top1_by_number_of_photos(asked: BenchSettings, measured: Measured, bench_folder: Path) -> None:
     source = development_photos(asked)
     if source is None:
         pytest.skip("needs the development photographs in ../shared")
-    identifier = Identifier.load(measured.folder)
+    identifier = Identifier.load(measured.folder).without_kept_apart()
     photos = dict(listed([source / kind for kind in KINDS]))
     groups = kept_apart(photos)
     chosen = [image for image in groups if kind_of(image) in ASKED_KINDS and image not in identifier.images]
@@ -63,28 +57,6 @@ def test_top1_by_number_of_photos(asked: BenchSettings, measured: Measured, benc
             f"Drawn {ROUNDS} times over; 1, 2 and 3 photos are the first of the same draws. {measured.name}.",
         ],
     )
-
-
-def kept_apart(photos: Mapping[str, CorpusPhoto]) -> dict[str, int]:
-    """Give the photos of fruits that builds keep apart, each with its near-duplicate group."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        signatures = dict(zip(photos, pool.map(signature, photos.values()), strict=True))
-    readable = {image: found for image, found in signatures.items() if found is not None}
-    labels = [photos[image].label for image in readable]
-    groups, apart = keep_apart(list(readable.values()), labels)
-    return {
-        image: int(group)
-        for image, group, own, label in zip(readable, groups, apart, labels, strict=True)
-        if own and label.is_fruit
-    }
-
-
-def signature(one: CorpusPhoto) -> bytes | None:
-    """Describe a photo; None if it cannot be read."""
-    try:
-        return near_duplicates.signature(photo.decode(path_of(one).read_bytes()).pixels)
-    except PhotoError:
-        return None
 
 
 def drawn(answered: Answered, kind: str, groups: Mapping[str, int]) -> Iterator[Sequence[int]]:

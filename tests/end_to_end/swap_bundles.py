@@ -165,7 +165,7 @@ def _decision(fruits: tuple[str, ...], threshold: float) -> Decision:
 def _rows(colour: str, fruits: tuple[str, ...]) -> Rows:
     labels = [Label(fruits[row % 2], None) for row in range(_ROWS)]
     images = [f"{colour}/{row}" for row in range(_ROWS)]
-    return Rows(labels, images, images, [f"{colour} photos"] * _ROWS)
+    return Rows(labels, images, images, [f"{colour} photos"] * _ROWS, [False] * _ROWS)
 
 
 def _catalogue(colour: str) -> str:

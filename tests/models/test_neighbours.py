@@ -47,6 +47,22 @@ def test_a_small_index_gives_what_it_has(index: Neighbours) -> None:
     assert index.search(unit(1, 16, 3), 1000)[1].shape == (1, 300)
 
 
+@pytest.mark.parametrize("kind", ["Flat", "SQ8", "SQfp16", "IVF4,SQfp16"])
+def test_rows_left_out_are_never_found_and_the_others_keep_their_numbers(rows: np.ndarray, kind: str) -> None:
+    made = faiss.index_factory(16, kind, faiss.METRIC_INNER_PRODUCT)
+    made.train(rows)
+    made.add(rows)
+    if "IVF" in kind:
+        made.nprobe = 4
+    index, left_out = Neighbours(made), np.arange(300) % 3 == 0
+    queries = unit(20, 16, 6)
+
+    found = index.without(left_out).search(queries, 5)[1]
+    whole = index.search(queries, 300)[1]
+    assert (found == np.stack([row[~left_out[row]][:5] for row in whole])).all()
+    assert index.without(left_out).search(queries, 1000)[1].shape == (20, 200)
+
+
 def test_bytes_read_back(index: Neighbours) -> None:
     back = Neighbours.from_bytes(index.to_bytes())
 

@@ -188,7 +188,8 @@ def _many_rows(path: Path) -> None:
 def _long_texts(path: Path) -> None:
     """Write rows of which each bears the same vast credit."""
     rows = Rows.from_parquet(path.read_bytes())
-    vast = Rows(rows.labels, rows.images, rows.paths, ["x" * _LONG_TEXT] + ["" for _ in rows.paths[1:]])
+    vast_credits = ["x" * _LONG_TEXT] + ["" for _ in rows.paths[1:]]
+    vast = Rows(rows.labels, rows.images, rows.paths, vast_credits, rows.kept_apart)
     path.write_bytes(vast.to_parquet())
 
 
