@@ -190,7 +190,7 @@ def _add_evaluate(subparsers: "argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument(
         "--only-kept-apart",
         action="store_true",
-        help="leave out photos that look like one that training or index may have seen",
+        help="ask only photos that look like none that training may have seen, before they joined the index",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _add_s3(parser)
