@@ -2,9 +2,9 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import Empty, SimpleQueue
 
 from api.problems import Refusal
 
@@ -22,12 +22,11 @@ class Cores:
     """
 
     def __init__(self, slots: int, queue: int, timeout_s: float) -> None:
-        # Tokens in a queue that is written in C: a semaphore is Python, and slow where threads are many.
-        self._free: SimpleQueue[None] = SimpleQueue()
-        for _ in range(slots):
-            self._free.put(None)
         self._lock = threading.Lock()
-        self._admitted, self._most_admitted = 0, slots + queue
+        self._free, self._admitted, self._most_admitted = slots, 0, slots + queue
+        # One lock for each who waits, held until it is their turn: a semaphore or queue lets whoever comes just
+        # when a slot becomes free overtake those who wait, again and again.
+        self._waiting: deque[threading.Lock] = deque()
         self._timeout_s = timeout_s
 
     @property
@@ -37,30 +36,49 @@ class Cores:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold one slot.
+        """Hold one slot; first come, first served.
 
         Raises:
             Refusal: the queue is full, or the wait took too long.
         """
-        self._admit()
+        turn = self._admit()
+        if turn is not None and not turn.acquire(timeout=self._timeout_s):
+            self._give_up(turn)
         try:
-            try:
-                self._free.get(timeout=self._timeout_s)
-            except Empty:
-                raise _overloaded() from None
-            try:
-                yield
-            finally:
-                self._free.put(None)
+            yield
         finally:
-            with self._lock:
-                self._admitted -= 1
+            self._leave()
 
-    def _admit(self) -> None:
+    def _admit(self) -> "threading.Lock | None":
+        """Take a free slot (None), or a place in the queue."""
         with self._lock:
             if self.full:
                 raise _overloaded()
             self._admitted += 1
+            if self._free:
+                self._free -= 1
+                return None
+            turn = threading.Lock()
+            turn.acquire()
+            self._waiting.append(turn)
+            return turn
+
+    def _give_up(self, turn: threading.Lock) -> None:
+        """Leave the queue, unless the turn came at the last moment."""
+        with self._lock:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                self._admitted -= 1
+                raise _overloaded()
+
+    def _leave(self) -> None:
+        """Hand the slot to whoever waits longest."""
+        with self._lock:
+            self._admitted -= 1
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1
 
 
 def slots_per_worker(workers: int) -> int:

@@ -1,6 +1,7 @@
 """One request a core, a short queue, and a clear answer to the rest."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -43,6 +44,38 @@ def test_a_request_in_the_queue_gets_its_turn() -> None:
             assert not done.is_set()
         waiting.result(30)
     assert done.is_set()
+
+
+def test_whoever_came_first_works_first_and_nobody_overtakes() -> None:
+    cores, order, waiting = Cores(slots=1, queue=5, timeout_s=30), [], []
+
+    def work(number: int) -> None:
+        with cores.slot():
+            order.append(number)
+
+    with cores.slot():
+        for number in range(4):
+            waiting.append(threading.Thread(target=work, args=(number,)))
+            waiting[-1].start()
+            while len(cores._waiting) <= number:
+                time.sleep(0.001)
+    with cores.slot():  # comes back at once, behind all of them
+        order.append(4)
+    for thread in waiting:
+        thread.join(30)
+    assert order == [0, 1, 2, 3, 4]
+
+
+def test_a_turn_that_comes_at_the_last_moment_is_taken() -> None:
+    cores = Cores(slots=1, queue=1, timeout_s=30)
+    with cores.slot():
+        turn = cores._admit()
+        assert turn is not None
+    cores._give_up(turn)  # too late: the slot was handed over
+    cores._leave()
+    with cores.slot():
+        assert cores._free == 0
+    assert (cores._free, cores.full) == (1, False)
 
 
 def test_a_wait_that_takes_too_long_is_refused_and_leaves_the_queue() -> None:
