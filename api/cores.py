@@ -24,8 +24,8 @@ class Cores:
     def __init__(self, slots: int, queue: int, timeout_s: float) -> None:
         self._lock = threading.Lock()
         self._free, self._admitted, self._most_admitted = slots, 0, slots + queue
-        # One lock for each who waits, held until it is their turn: a semaphore or queue lets whoever comes just
-        # when a slot becomes free overtake those who wait, again and again.
+        # One lock for each who waits, held until it is their turn: a semaphore or a queue lets those who come
+        # just when a slot becomes free overtake all who wait, again and again.
         self._waiting: deque[threading.Lock] = deque()
         self._timeout_s = timeout_s
 
