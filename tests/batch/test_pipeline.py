@@ -181,9 +181,8 @@ def test_a_second_build_embeds_nothing_and_compares_itself(built: Built, spark: 
     assert outcome.version is not None
     assert outcome.verdict is not None
     assert not outcome.verdict.refused
-    assert (
-        outcome.verdict.photos == built.outcome.metrics["all"]["photos"]
-    )  # though the current index holds them
+    # Though the current index holds them.
+    assert outcome.verdict.photos == built.outcome.metrics["all"]["photos"]
     assert "compare with the current bundle" in [step.name for step in console.steps]
 
 

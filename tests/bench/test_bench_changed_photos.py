@@ -36,11 +36,8 @@ def test_top1_of_changed_photos(
     folders = [source / kind for kind in KINDS]
     store = ClassicRecipe(shared_data / NETWORK, bench_folder).store("classic", folders)
     identifiers = {
-        way: identifier.without_kept_apart()
-        for way, identifier in {
-            FRUITNET: Identifier.load(measured.folder),
-            CLASSIC: load(store, bench_folder),
-        }.items()
+        FRUITNET: Identifier.load(measured.folder).without_kept_apart(),
+        CLASSIC: load(store, bench_folder).without_kept_apart(),
     }
     apart = answer_photos(identifiers[FRUITNET], [str(folder) for folder in folders], only_kept_apart=True)
     known = {image for identifier in identifiers.values() for image in identifier.images}

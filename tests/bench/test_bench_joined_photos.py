@@ -35,7 +35,8 @@ def test_top1_before_and_after_photos_kept_apart_join(asked: BenchSettings, meas
     photos = dict(listed([source / kind for kind in KINDS]))
     groups = kept_apart(photos)
     before = identifier.without_kept_apart()
-    chosen = [image for image in groups if image not in before.images]
+    known = before.images
+    chosen = [image for image in groups if image not in known]
     embeddings = embed(identifier, [photos[image] for image in chosen])
     judgements = {
         "before": before.judge(embeddings)[0],

@@ -33,8 +33,8 @@ def test_top1_by_number_of_photos(asked: BenchSettings, measured: Measured, benc
         pytest.skip("needs the development photographs in ../shared")
     identifier = Identifier.load(measured.folder).without_kept_apart()
     photos = dict(listed([source / kind for kind in KINDS]))
-    groups = kept_apart(photos)
-    chosen = [image for image in groups if kind_of(image) in ASKED_KINDS and image not in identifier.images]
+    groups, known = kept_apart(photos), identifier.images
+    chosen = [image for image in groups if kind_of(image) in ASKED_KINDS and image not in known]
     folder = copy(photos, chosen, bench_folder / "several")
     answered = answer_photos(identifier, [str(folder / kind) for kind in ASKED_KINDS])
     shutil.rmtree(folder)
